@@ -1,0 +1,1 @@
+"""Clients and plumbing that know nothing of tasks."""
