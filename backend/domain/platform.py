@@ -1,0 +1,57 @@
+"""How a platform (crawl) or a provider (generate) presents itself; one shape for both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.domain.task import TaskKind
+from backend.domain.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Parameters that run as they are."""
+
+    title: Text
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformType:
+    """One thing a platform can do; `model` is a pydantic model whose JSON Schema draws the form."""
+
+    id: str
+    title: Text
+    model: type[Any]
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether the platform can run now. `reason`: NO_KEY | NO_BROWSER | NOT_BUILT | NO_FFMPEG ..."""
+
+    available: bool
+    reason: str | None = None
+    message: Text | None = None
+    advice: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformInfo:
+    """What the product says about a platform: ids, titles, parameter models, limits. No behaviour."""
+
+    id: str
+    kind: TaskKind
+    title: Text
+    icon: str
+    default_type: str
+    types: tuple[PlatformType, ...]
+    capabilities: tuple[str, ...] = ()
+    max_running: int | None = None
+    min_interval_s: float | None = None
+    needs_auth: bool = False
+    secret_names: tuple[str, ...] = field(default=())
+
+    def type(self, type_id: str) -> PlatformType | None:
+        """Return the type of this id, or None."""
+        return next((one for one in self.types if one.id == type_id), None)
