@@ -6,7 +6,8 @@ MediaCrawerError
 |   |-- TaskNotFoundError, NotFoundError, UnknownPlatformError, UnknownTypeError
 |   |-- StateConflictError, IdempotencyConflictError, PlatformUnavailableError
 |   `-- BadCursorError, FilterRequiredError
-|-- StoreUnavailableError       MongoDB or Redis does not answer
+|-- StoreUnavailableError       MongoDB does not answer
+|   `-- CacheUnavailableError   Redis does not answer
 |-- ShuttingDownError
 |-- LeaseLostError              a write found that the task is no longer ours
 |-- TaskFailedError             the work itself failed; becomes the record's `error`
@@ -124,6 +125,10 @@ class StoreUnavailableError(MediaCrawerError):
             advice=Text("检查 MongoDB 与 Redis 是否在运行", "Check that MongoDB and Redis are running"),
         )
         self.detail = detail
+
+
+class CacheUnavailableError(StoreUnavailableError):
+    """Redis does not answer: the work goes on, more slowly; never the caller's problem."""
 
 
 class ShuttingDownError(MediaCrawerError):

@@ -1,0 +1,175 @@
+"""The MongoDB client: opened once on the running loop, and the one way every store operation goes.
+
+Motor runs the driver in threads, so a cancelled await does not stop the operation: the write still lands
+(measured: 0.5 s later). `Database.do` therefore shields each operation and remembers it, per run and per process,
+until it has really ended; the supervisor of a run and `close` wait for what is left.
+
+Motor is past its end of life; only this module makes the client (docs/decisions/0001-motor.md).
+"""
+
+import asyncio
+import contextvars
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+# Motor reads this when it is imported: the default is 5 threads a core, and a read behind ten slow ones took 416 ms.
+os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
+
+from loguru import logger
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import WriteConcern
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, InvalidOperation, PyMongoError
+
+from backend.core.clock import Clock
+from backend.domain.errors import StoreUnavailableError
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+_SLOW_READS_AT_ONCE = 4
+_writes_of_run: contextvars.ContextVar[set[asyncio.Future[Any]] | None] = contextvars.ContextVar(
+    "writes_of_run", default=None
+)
+
+
+@contextmanager
+def writes_counted(into: set[asyncio.Future[Any]]) -> Iterator[None]:
+    """Collect every store operation started inside (tasks made inside included) in `into` until it has ended."""
+    token = _writes_of_run.set(into)
+    try:
+        yield
+    finally:
+        _writes_of_run.reset(token)
+
+
+class Database:
+    """One MongoDB database. `do` is the only way to it; `collection` gives handles to call it with."""
+
+    def __init__(self, url: str, name: str, *, clock: Clock, timeout_s: float = 3.0, is_memory: bool = False) -> None:
+        self._url = url
+        self._name = name
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self.is_memory = is_memory
+        self._client: AsyncIOMotorClient[Document] | None = None
+        self._in_flight: set[asyncio.Future[Any]] = set()
+        self._slow_gate = asyncio.Semaphore(_SLOW_READS_AT_ONCE)
+        self._is_replica_set = False
+
+    async def connect(self) -> None:
+        """Make the client on the running loop and prove that the server answers.
+
+        Raises StoreUnavailableError when it does not.
+        """
+        self._client = self._new_client()
+        try:
+            hello = await self.do(self._client.admin.command("hello")) if not self.is_memory else {}
+        except StoreUnavailableError:
+            self._client.close()
+            self._client = None
+            raise
+        self._is_replica_set = "setName" in hello
+        logger.success("✅ MongoDB 连接成功")
+
+    async def close(self) -> None:
+        """Wait for the operations in flight, then close the client. Safe to call twice."""
+        await settle(self._in_flight)
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def collection(self, name: str) -> AsyncIOMotorCollection[Document]:
+        """Return a collection whose writes are acknowledged from the journal (a majority on a replica set)."""
+        concern = WriteConcern(w="majority") if self._is_replica_set else WriteConcern(w=1, j=True)
+        return self._database().get_collection(name, write_concern=concern)
+
+    async def do(self, operation: Awaitable[T]) -> T:
+        """Await one store operation; cancelling this await leaves it running, and remembered.
+
+        Raises StoreUnavailableError when the server cannot be reached in time; DuplicateKeyError and
+        BulkWriteError pass through to the store that knows what they mean.
+        """
+        future = asyncio.ensure_future(operation)
+        for owner in (self._in_flight, _writes_of_run.get()):
+            if owner is not None:
+                owner.add(future)
+                future.add_done_callback(owner.discard)
+        future.add_done_callback(_take_error)
+        try:
+            return await asyncio.shield(future)
+        except (ConnectionFailure, ExecutionTimeout) as error:
+            raise StoreUnavailableError(type(error).__name__) from error
+        except InvalidOperation as error:
+            raise _closed_or_same(error) from error
+
+    async def slow(self, operation: Callable[[], Awaitable[T]]) -> T:
+        """Do a read that may take long, at most four of them at once, so that quick ones do not wait behind."""
+        async with self._slow_gate:
+            return await self.do(operation())
+
+    async def measure(self) -> float:
+        """Return the latency of one round trip in ms, and let the clock follow the server's."""
+        sent_at, start = datetime.now(UTC), self._clock.elapsed()
+        hello = await self.do(self._admin_command("hello"))
+        received_at = datetime.now(UTC)
+        if "localTime" in hello:
+            self._clock.follow(hello["localTime"], sent_at=sent_at, received_at=received_at)
+        return (self._clock.elapsed() - start) * 1000
+
+    @property
+    def in_flight(self) -> int:
+        """How many operations have been started and not ended."""
+        return len(self._in_flight)
+
+    def _admin_command(self, name: str) -> Awaitable[Document]:
+        if self.is_memory:
+            return _nothing()
+        if self._client is None:
+            raise RuntimeError("the MongoDB client has been closed")
+        return self._client.admin.command(name)
+
+    def _database(self) -> AsyncIOMotorDatabase[Document]:
+        if self._client is None:
+            raise RuntimeError("the MongoDB client has been closed")
+        return self._client[self._name]
+
+    def _new_client(self) -> AsyncIOMotorClient[Document]:
+        if self.is_memory:
+            from mongomock_motor import AsyncMongoMockClient  # noqa: PLC0415 - an extra, only in memory mode
+
+            client: AsyncIOMotorClient[Document] = AsyncMongoMockClient(tz_aware=True)
+            return client
+        return AsyncIOMotorClient(
+            self._url,
+            io_loop=asyncio.get_running_loop(),
+            tz_aware=True,
+            timeoutMS=int(self._timeout_s * 1000),
+            appname="mediacrawer-pro",
+        )
+
+
+async def settle(operations: set[asyncio.Future[Any]]) -> None:
+    """Wait until every operation of the set has ended, however it ended."""
+    while operations:
+        await asyncio.wait(set(operations))
+        # Done callbacks run in a later step of the loop; without this the set would be seen unchanged.
+        await asyncio.sleep(0)
+
+
+async def _nothing() -> Document:
+    return {}
+
+
+def _take_error(future: asyncio.Future[Any]) -> None:
+    # An operation whose caller was cancelled has nobody to read its error: read it, so that no warning is logged.
+    if not future.cancelled():
+        future.exception()
+
+
+def _closed_or_same(error: PyMongoError) -> Exception:
+    if "after close" in str(error):
+        return RuntimeError("the MongoDB client has been closed")
+    return error

@@ -1,0 +1,35 @@
+"""The contract of a crawl platform: one file in crawl/platforms/, exporting `create(environ) -> CrawlPlatform`."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from backend.core.clock import Clock
+from backend.core.http import HttpGate
+from backend.domain.execution import Execution, TaskContext
+from backend.domain.platform import Availability, PlatformInfo
+from backend.store.frontier import FrontierStore
+from backend.store.items import ItemStore
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlTools:
+    """The stores and clients a crawl may use; in an execution always through `context.reach`."""
+
+    gate: HttpGate
+    items: ItemStore
+    frontier: FrontierStore
+    clock: Clock
+
+
+class CrawlPlatform(Protocol):
+    """One platform. Parameters are validated by its type's model before `begin`."""
+
+    @property
+    def info(self) -> PlatformInfo:
+        """What the product says about the platform."""
+
+    def availability(self) -> Availability:
+        """Whether it can run now, and what to do when not. No I/O beyond looking at this machine."""
+
+    def begin(self, context: TaskContext, tools: CrawlTools) -> Execution:
+        """Return the execution of one attempt."""

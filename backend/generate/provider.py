@@ -1,0 +1,43 @@
+"""The contracts of generation: one file in generate/providers/, exporting `create(environ) -> Provider`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from backend.core.children import Children
+from backend.core.clock import Clock
+from backend.core.http import HttpGate
+from backend.domain.execution import Execution, TaskContext
+from backend.domain.platform import Availability, PlatformInfo
+from backend.domain.task import Task
+from backend.store.artifacts import ArtifactStore
+from backend.store.items import ItemStore
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateTools:
+    """The stores, clients and folders a generation may use; in an execution always through `context.reach`."""
+
+    gate: HttpGate
+    artifacts: ArtifactStore
+    items: ItemStore
+    children: Children
+    clock: Clock
+    work_dir: Path
+
+
+class Provider(Protocol):
+    """One engine or vendor. Parameters are validated by its type's model before `begin`."""
+
+    @property
+    def info(self) -> PlatformInfo:
+        """What the product says about the provider."""
+
+    def availability(self) -> Availability:
+        """Whether it can run now, and what to do when not."""
+
+    def begin(self, context: TaskContext, tools: GenerateTools) -> Execution:
+        """Return the execution of one attempt."""
+
+    async def abandon(self, task: Task, context: TaskContext, tools: GenerateTools) -> None:
+        """Ask for the cancel of an open job that nobody runs, and record the answer (context.record_upstream)."""
