@@ -1,0 +1,1 @@
+"""Programs for the people who run and build the project."""

@@ -1,0 +1,1 @@
+"""The parts of scripts/dev.py. Standard library only: they work before anything is installed."""
