@@ -55,10 +55,11 @@ def run() -> NoReturn:
 
     Windows cannot replace a process: there this one waits, and leaves with the server's exit code.
     """
-    address = f"http://localhost:{port(os.environ, ROOT / '.env')}"
+    number = port(os.environ, ROOT / ".env")
+    address = f"http://localhost:{number}"
     say(f"正在启动服务, 地址 {address} (Ctrl+C 停止)", f"starting the server at {address} (Ctrl+C stops it)")
     command = [str(python_of(VENV)), str(_BACKEND / "main.py")]
-    if may_open_browser(os.environ, sys.platform):
+    if number and may_open_browser(os.environ, sys.platform):
         _open_later(address)
     os.chdir(_BACKEND)
     if sys.platform == "win32":
