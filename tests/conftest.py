@@ -6,13 +6,15 @@ from collections.abc import Iterator
 import pytest
 import tornado.ioloop
 
+pytest_plugins = ["tests.fixtures.stores"]
+
 
 @pytest.fixture(autouse=True)
 def io_loop() -> Iterator[tornado.ioloop.IOLoop]:
     """One new asyncio loop per test, current for pytest-tornasync; no task may outlive the test."""
     asyncio_loop = asyncio.new_event_loop()
     asyncio.set_event_loop(asyncio_loop)
-    loop = tornado.ioloop.IOLoop(asyncio_loop=asyncio_loop, make_current=False)  # type: ignore[call-arg]
+    loop = tornado.ioloop.IOLoop(asyncio_loop=asyncio_loop, make_current=False)
     yield loop
     left = [task for task in asyncio.all_tasks(asyncio_loop) if not task.done()]
     for task in left:

@@ -1,0 +1,33 @@
+import asyncio
+
+from backend.core.database import Database, settle, writes_counted
+
+
+async def test_cancelled_write_is_remembered_until_it_has_landed(database: Database) -> None:
+    rows = database.collection("rows")
+    writes: set[asyncio.Future[object]] = set()
+
+    async def write() -> None:
+        with writes_counted(writes):
+            await database.do(rows.insert_one({"_id": 1}))
+
+    task = asyncio.create_task(write())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    await settle(writes)
+
+    assert task.cancelled()
+    assert await database.do(rows.count_documents({})) == 1
+
+
+async def test_closing_waits_for_operations_in_flight(database: Database) -> None:
+    rows = database.collection("rows")
+    pending = asyncio.ensure_future(database.do(rows.insert_one({"_id": 1})))
+    await asyncio.sleep(0)
+
+    await database.close()
+
+    assert database.in_flight == 0
+    await pending
+    await database.connect()
