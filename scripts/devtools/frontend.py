@@ -68,7 +68,7 @@ def sources(frontend: Path) -> Iterator[Path]:
 def install_packages(npm: Npm) -> None:
     """Run `npm ci` when node_modules was not made from this package-lock.json."""
     stamp = FRONTEND / "node_modules" / ".installed-from"
-    wanted = digest([FRONTEND / "package-lock.json", FRONTEND / "package.json"])
+    wanted = digest([FRONTEND / "package-lock.json", FRONTEND / "package.json"], base=FRONTEND)
     if is_stamped(stamp, wanted):
         return
     say("正在安装前端依赖", "installing the frontend's packages")

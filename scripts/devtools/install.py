@@ -31,7 +31,7 @@ def python_of(venv: Path) -> Path:
     return venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
-def digest(paths: Iterable[Path], *, base: Path = ROOT) -> str:
+def digest(paths: Iterable[Path], *, base: Path) -> str:
     """Return one hash over names (relative to `base`) and contents; the order of `paths` does not matter."""
     total = hashlib.sha256()
     for path in sorted(paths):
@@ -39,6 +39,11 @@ def digest(paths: Iterable[Path], *, base: Path = ROOT) -> str:
         total.update(f"{path.relative_to(base).as_posix()}\0{len(content)}\0".encode())
         total.update(content)
     return total.hexdigest()
+
+
+def lock_digest(lock: str) -> str:
+    """Return what the stamp of an up-to-date .venv holds: the hash of the lock and of pyproject.toml."""
+    return digest([REQUIREMENTS / f"{lock}.lock", ROOT / "pyproject.toml"], base=ROOT)
 
 
 def is_stamped(stamp: Path, value: str) -> bool:
@@ -55,13 +60,13 @@ def install(lock: str) -> Path:
     _make_venv(VENV)
     python = python_of(VENV)
     for enough in {"dev", lock}:
-        if is_stamped(VENV / f".installed-{enough}", _wanted(enough)):
+        if is_stamped(VENV / f".installed-{enough}", lock_digest(enough)):
             return python
     say("正在安装依赖 (首次约一分钟)", "installing dependencies (about a minute the first time)")
     started = time.monotonic()
     _pip(python, "--require-hashes", "--requirement", str(REQUIREMENTS / f"{lock}.lock"))
     _pip(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    (VENV / f".installed-{lock}").write_text(_wanted(lock), encoding="ascii")
+    (VENV / f".installed-{lock}").write_text(lock_digest(lock), encoding="ascii")
     seconds = time.monotonic() - started
     say(f"依赖已安装, 用时 {seconds:.0f} 秒", f"dependencies installed in {seconds:.0f} s", mark="✓")
     return python
@@ -70,7 +75,7 @@ def install(lock: str) -> Path:
 def install_node() -> Path:
     """Install Node from its wheel into .tools/node and return the folder with node and npm."""
     venv = TOOLS / "node"
-    stamp, wanted = venv / ".installed", digest([REQUIREMENTS / "node.lock"])
+    stamp, wanted = venv / ".installed", digest([REQUIREMENTS / "node.lock"], base=ROOT)
     if not is_stamped(stamp, wanted):
         say("本机没有 Node 20.19+, 正在安装到 .tools", "no Node 20.19+ here: installing one into .tools")
         _make_venv(venv)
@@ -100,10 +105,6 @@ def lock(*, upgrade: bool) -> None:
             *inputs,
         ]
         subprocess.run(command, check=True, cwd=ROOT)
-
-
-def _wanted(lock: str) -> str:
-    return digest([REQUIREMENTS / f"{lock}.lock", ROOT / "pyproject.toml"])
 
 
 def _make_venv(venv: Path) -> None:

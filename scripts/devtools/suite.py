@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,12 +54,19 @@ class Counts:
 
 
 def run(*, fast: bool) -> int:
-    """Run every part, whatever the ones before it gave; return 1 when any failed, else 0."""
-    started = time.monotonic()
+    """Install what tests need, check everything (with `fast` what needs no minute), return the exit code."""
     python = install("dev")
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir()
-    parts = _fast_parts(python) if fast else _all_parts(python)
+    code = run_parts(_fast_parts(python) if fast else _all_parts(python))
+    counts = counts_of(sorted(LOGS.glob("pytest-*.xml")))
+    print(f"tests: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped", flush=True)
+    return code
+
+
+def run_parts(parts: Iterable[Part]) -> int:
+    """Do every part, whatever the ones before it gave, and sum up; return 1 when any failed, else 0."""
+    started = time.monotonic()
     lines: list[tuple[str, Outcome, float]] = []
     for part in parts:
         print(f"\n── {part.name} ──", flush=True)
@@ -82,14 +89,13 @@ def find_browser(environment: Mapping[str, str]) -> str | None:
 
 def counts_of(reports: list[Path]) -> Counts:
     """Add up the tests in pytest's JUnit files; an error in a fixture counts as a failure."""
-    total = passed = failed = skipped = 0
+    total = failed = skipped = 0
     for report in reports:
         for suite in ET.parse(report).getroot().iter("testsuite"):
             total += int(suite.get("tests", "0"))
             failed += int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
             skipped += int(suite.get("skipped", "0"))
-    passed = max(0, total - failed - skipped)
-    return Counts(passed, failed, skipped)
+    return Counts(max(0, total - failed - skipped), failed, skipped)
 
 
 def _fast_parts(python: Path) -> Iterator[Part]:
@@ -181,6 +187,4 @@ def _print_summary(lines: list[tuple[str, Outcome, float]], seconds: float) -> N
     states = [outcome.state for _, outcome, _ in lines]
     verdict = "有失败 FAILED" if "failed" in states else "全部通过 OK"
     parts = ", ".join(f"{states.count(state)} {state}" for state in _MARKS)
-    print(f"{verdict}: parts {parts}; {seconds:.0f} s")
-    counts = counts_of(sorted(LOGS.glob("pytest-*.xml")))
-    print(f"tests: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped", flush=True)
+    print(f"{verdict}: parts {parts}; {seconds:.0f} s", flush=True)
