@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from backend.domain.task import TaskKind
 from backend.domain.text import Text
@@ -14,6 +14,14 @@ class Example:
 
     title: Text
     params: Mapping[str, Any]
+
+
+@runtime_checkable
+class DropsParams(Protocol):
+    """A parameter model some of whose values the chosen variant does not take (a model without `quality`)."""
+
+    def ignored(self) -> tuple[str, ...]:
+        """Return the names that were given and will not be used; stored on the task when it is created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class PlatformInfo:
     min_interval_s: float | None = None
     needs_auth: bool = False
     secret_names: tuple[str, ...] = field(default=())
+    # Base URLs that settings name: the network gate lets exactly these be private.
+    trusted_origins: tuple[str, ...] = field(default=())
 
     def type(self, type_id: str) -> PlatformType | None:
         """Return the type of this id, or None."""
