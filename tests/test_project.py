@@ -133,6 +133,16 @@ def _imported(path: Path) -> set[str]:
     return names
 
 
+def test_every_direct_dependency_has_a_reason_on_record() -> None:
+    records = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    named = {canonicalize_name(name) for name in re.findall(r"`([A-Za-z0-9._-]+)`", records)}
+
+    extras = _project()["project"]["optional-dependencies"]
+    unnamed = {canonicalize_name(requirement.name) for requirement in _direct(*extras)} - named
+
+    assert unnamed == set(), "say why in a record under docs/decisions"
+
+
 def test_no_tracked_file_names_a_machine_or_a_registry_host() -> None:
     forbidden = re.compile("|".join(FORBIDDEN).encode(), re.IGNORECASE)
 
@@ -207,7 +217,7 @@ def test_both_readmes_show_the_same_commands() -> None:
     code = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
     english, chinese = (
-        [re.sub(r"\s+#.*", "", block) for block in code.findall((ROOT / name).read_text(encoding="utf-8"))]
+        [re.sub(r"(^|\s+)#.*", "", block) for block in code.findall((ROOT / name).read_text(encoding="utf-8"))]
         for name in ("README.md", "README.zh-CN.md")
     )
 
