@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 
 from backend.core.network.addresses import is_public, literal_address
+from backend.core.network.connector import Lookup, system_lookup
 from backend.core.network.decoding import ACCEPT_ENCODING
 from backend.core.network.errors import (
     BrokenAnswer,
@@ -119,7 +120,7 @@ class HttpGate:
 
     `limit` and `trusted_limit` are how many requests run at once, over all outside URLs and per trusted
     origin; the others queue, within their deadline. Hosts are not limited here: that is the caller's.
-    `verify` replaces the TLS context (a CA of one's own).
+    `verify` replaces the TLS context (a CA of one's own); `lookup` the system's resolver, it may block.
     """
 
     def __init__(
@@ -132,12 +133,14 @@ class HttpGate:
         limit: int = 200,
         trusted_limit: int = 200,
         verify: ssl.SSLContext | None = None,
+        lookup: Lookup = system_lookup,
     ) -> None:
         self._policy = policy
         self._user_agent = user_agent
         self._limits = Limits(total_s=total_s, max_body_bytes=max_body_bytes, requests=limit)
         self._trusted_limits = dataclasses.replace(self._limits, requests=trusted_limit)
         self._verify = verify
+        self._lookup = lookup
         self._is_stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: ThreadPoolExecutor | None = None
@@ -205,6 +208,7 @@ class HttpGate:
             limits=limits,
             tls=self._tls,
             executor=self._executor,
+            lookup=self._lookup,
             loop=self._loop,
             only_origin=only_origin,
         )

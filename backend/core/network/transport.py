@@ -14,6 +14,7 @@ from backend.core.network.connector import (
     AddressRefusedError,
     GuardedConnector,
     GuardedResolver,
+    Lookup,
     ResponseProtocol,
     Route,
     route_to,
@@ -73,6 +74,7 @@ class GateTransport(httpx.AsyncBaseTransport):
         limits: Limits,
         tls: ssl.SSLContext,
         executor: ThreadPoolExecutor,
+        lookup: Lookup,
         loop: asyncio.AbstractEventLoop,
         only_origin: str | None = None,
     ) -> None:
@@ -80,7 +82,7 @@ class GateTransport(httpx.AsyncBaseTransport):
         self._limits = limits
         self._loop = loop
         self._only_origin = only_origin
-        resolver = GuardedResolver(guard, executor)
+        resolver = GuardedResolver(guard, executor, lookup)
         self._keeping, self._closing = (
             GuardedConnector(guard=guard, resolver=resolver, tls=tls, is_reusing=is_reusing, loop=loop)
             for is_reusing in (True, False)
