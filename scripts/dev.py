@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         say(error.zh, error.en, mark="✗")
         return _FAILED
     except subprocess.CalledProcessError as error:
-        say(f"命令失败: {error}", f"a command failed: {error}", mark="✗")
+        # What went wrong was printed by the command itself, just above.
+        say("命令失败", f"this command failed: {' '.join(map(str, error.cmd))}", mark="✗")
         return _FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,13 +21,13 @@ _NOT_SOURCES = frozenset({"node_modules", "dist", "coverage", ".vite", "test-res
 class Npm:
     """An npm to call, and the environment in which its scripts find the same Node."""
 
-    executable: str
+    command: tuple[str, ...]
     environment: Mapping[str, str]
 
     def run(self, *arguments: str, check: bool = True) -> int:
         """Run npm in frontend/ and return its exit code; raises CalledProcessError with `check`."""
         return subprocess.run(
-            [self.executable, *arguments],
+            [*self.command, *arguments],
             check=check,
             cwd=FRONTEND,
             env=dict(self.environment),
@@ -52,10 +53,13 @@ def find_npm() -> Npm:
     """Return the machine's npm, or one from the Node wheel when Node is absent or too old."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and is_new_enough(_version_of(node)):
-        return Npm(npm, os.environ)
-    folder = install_node()
-    search = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"
-    return Npm(shutil.which("npm", path=search) or "npm", {**os.environ, "PATH": search})
+        return Npm((npm,), os.environ)
+    node_path = install_node()
+    # The wheel's own bin/npm is a symlink that packing turned into a file: it no longer finds its library.
+    package = node_path.parent if sys.platform == "win32" else node_path.parent.parent / "lib"
+    cli = package / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    search = f"{node_path.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return Npm((str(node_path), str(cli)), {**os.environ, "PATH": search})
 
 
 def sources(frontend: Path) -> Iterator[Path]:
@@ -73,6 +77,7 @@ def install_packages(npm: Npm) -> None:
         return
     say("正在安装前端依赖", "installing the frontend's packages")
     npm.run("ci", "--no-audit", "--no-fund", "--loglevel=error")
+    stamp.parent.mkdir(exist_ok=True)
     stamp.write_text(wanted, encoding="ascii")
 
 

@@ -73,7 +73,7 @@ def install(lock: str) -> Path:
 
 
 def install_node() -> Path:
-    """Install Node from its wheel into .tools/node and return the folder with node and npm."""
+    """Install Node from its wheel into .tools/node and return the path of its executable."""
     venv = TOOLS / "node"
     stamp, wanted = venv / ".installed", digest([REQUIREMENTS / "node.lock"], base=ROOT)
     if not is_stamped(stamp, wanted):
@@ -86,7 +86,7 @@ def install_node() -> Path:
         [python_of(venv), "-c", where], check=True, capture_output=True, text=True, encoding="utf-8"
     )
     package = Path(answer.stdout.strip())
-    return package if sys.platform == "win32" else package / "bin"
+    return package / ("node.exe" if sys.platform == "win32" else "bin/node")
 
 
 def lock(*, upgrade: bool) -> None:

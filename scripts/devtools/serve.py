@@ -76,7 +76,7 @@ def develop() -> int:
             npm = frontend.find_npm()
             frontend.install_packages(npm)
             say("前端: http://localhost:5173", "frontend: http://localhost:5173")
-            vite = [npm.executable, "run", "dev", "--silent"]
+            vite = [*npm.command, "run", "dev", "--silent"]
             children.append(subprocess.Popen(vite, cwd=frontend.FRONTEND, env=dict(npm.environment)))
         while all(child.poll() is None for child in children):
             time.sleep(_PROBE_EVERY_S)

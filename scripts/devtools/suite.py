@@ -1,4 +1,8 @@
-"""Everything that is checked, part by part: what ran, how long it took, what was skipped and why."""
+"""Everything that is checked, part by part: what ran, how long it took, what was skipped and why.
+
+Tests find two things in their environment: MEDIACRAWER_TEST_LOG_DIR, a folder into which whoever starts
+a server writes its log, to be searched afterwards; and, for browser tests, CHROMIUM_PATH.
+"""
 
 import os
 import shutil
