@@ -60,9 +60,7 @@ def configure_logs(level: str = "INFO", file: Path | None = None, secrets: Itera
         _remove(handler_id)
     _installed[:] = [_add_sink(lambda text: _write_stderr(redact(text)), level)]
     if log_file is not None:
-        _installed.append(
-            logger.add(log_file, level=level, format=_format_exception, backtrace=False, diagnose=False)
-        )
+        _installed.append(logger.add(log_file, level=level, format=_format_exception, backtrace=False, diagnose=False))
     logging.captureWarnings(capture=True)
     root = logging.getLogger()
     root.handlers[:] = [_ToLoguru()]

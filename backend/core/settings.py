@@ -122,9 +122,7 @@ class Settings(BaseSettings):
         allowed="an IP address or a host name",
         min_length=1,
     )
-    port: int = _setting(
-        8888, "Port the server listens on; 0 takes a free one.", allowed="0 to 65535", ge=0, le=65_535
-    )
+    port: int = _setting(8888, "Port the server listens on; 0 takes a free one.", allowed="0 to 65535", ge=0, le=65_535)
     data_dir: Annotated[Path, AfterValidator(_under_root)] = _setting(
         Path("data"),
         "Folder of the embedded stores, artifacts and locks; a relative one hangs on the project root.",
@@ -158,9 +156,7 @@ class Settings(BaseSettings):
     )
     allowed_hosts: Annotated[
         tuple[str, ...], BeforeValidator(_split_commas), _matching(_HOST_NAME, "is not a host name")
-    ] = _setting(
-        (), "Host names the server answers to besides loopback.", allowed="host names, comma between"
-    )
+    ] = _setting((), "Host names the server answers to besides loopback.", allowed="host names, comma between")
     allowed_origins: Annotated[
         tuple[str, ...], BeforeValidator(_split_commas), _matching(_ORIGIN, "is not an origin")
     ] = _setting(
@@ -370,9 +366,7 @@ def _read_env_file(path: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _find_value(
-    name: str, environ: Mapping[str, str], from_file: Mapping[str, str]
-) -> tuple[str, Source] | None:
+def _find_value(name: str, environ: Mapping[str, str], from_file: Mapping[str, str]) -> tuple[str, Source] | None:
     value = environ.get(name, "").strip()
     # gettext's own LANGUAGE ("en_US:en") is set on many desktops and says nothing about this server.
     if value and not (name == "LANGUAGE" and value not in ("zh", "en", "both")):
