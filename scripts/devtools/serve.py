@@ -68,7 +68,7 @@ def run() -> NoReturn:
 
 
 def develop() -> int:
-    """Run the server and Vite's dev server side by side until one of them ends or Ctrl+C."""
+    """Run the server and Vite's dev server side by side until one ends (its exit code) or Ctrl+C (0)."""
     signal.signal(signal.SIGTERM, _interrupt)
     children = [subprocess.Popen([python_of(VENV), _BACKEND / "main.py"], cwd=_BACKEND)]
     try:
@@ -80,11 +80,13 @@ def develop() -> int:
             children.append(subprocess.Popen(vite, cwd=frontend.FRONTEND, env=dict(npm.environment)))
         while all(child.poll() is None for child in children):
             time.sleep(_PROBE_EVERY_S)
+        return next(code for child in children if (code := child.poll()) is not None)
     except KeyboardInterrupt:
         say("正在停止", "stopping")
+        return 0
     finally:
-        codes = [_end(child) for child in children]
-    return max(codes, key=abs)
+        for child in children:
+            _end(child)
 
 
 def open_page(url: str, pid: int) -> None:
@@ -144,11 +146,11 @@ def _wait(child: "subprocess.Popen[bytes]") -> int:
             continue
 
 
-def _end(child: "subprocess.Popen[bytes]") -> int:
-    """Ask `child` to stop unless it has, and return its exit code."""
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Ask `child` to stop unless it has, and wait for it."""
     if child.poll() is None:
         child.terminate()
-    return _wait(child)
+    _wait(child)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

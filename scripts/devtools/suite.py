@@ -120,6 +120,7 @@ def _all_parts(python: Path) -> Iterator[Part]:
     yield from _frontend_parts()
     yield Part("browser tests", partial(_browser_tests, python))
     yield search
+    yield Part("compose file", _compose)
     yield Part("live tests", partial(Outcome, "skipped", "they talk to real sites; run: pytest -m live"))
     if sys.platform != "win32":
         reason = "Windows only, the .ps1 scripts too: nothing here can run them"
@@ -146,8 +147,9 @@ def _npm_script(npm: frontend.Npm, script: str) -> Outcome:
     return Outcome("failed", f"exit code {code}") if code else Outcome("passed")
 
 
-def _command(*command: str) -> Outcome:
-    code = subprocess.run(command, check=False, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+def _command(*command: str, **environment: str) -> Outcome:
+    variables = {**os.environ, **environment}
+    code = subprocess.run(command, check=False, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL).returncode
     return Outcome("failed", f"exit code {code}") if code else Outcome("passed")
 
 
@@ -173,6 +175,14 @@ def _browser_tests(python: Path) -> Outcome:
     if not (frontend.FRONTEND / "dist" / "index.html").is_file():
         return Outcome("skipped", "frontend/dist is not there: the frontend was not built")
     return _pytest(python, "browser", "browser and not live", {"CHROMIUM_PATH": browser})
+
+
+def _compose() -> Outcome:
+    """Read docker-compose.yml as docker-compose does; starts nothing and needs no engine."""
+    compose = shutil.which("docker-compose")
+    if compose is None:
+        return Outcome("skipped", "docker-compose is not installed")
+    return _command(compose, "config", "--quiet", AUTH_TOKEN="only-to-read-the-file")
 
 
 def _search_logs() -> Outcome:
