@@ -103,7 +103,7 @@ def build() -> None:
     install_packages(npm)
     say("正在构建前端", "building the frontend")
     started = time.monotonic()
-    npm.run("run", "build", "--silent")
+    npm.run("run", "build", "--silent", "--", "--logLevel", "warn")
     mark_built()
     seconds = time.monotonic() - started
     say(f"前端已构建, 用时 {seconds:.0f} 秒", f"frontend built in {seconds:.0f} s", mark="✓")
