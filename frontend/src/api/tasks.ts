@@ -1,0 +1,90 @@
+import { body, client, unwrap } from './client'
+import type {
+  Artifact,
+  Health,
+  Item,
+  Listing,
+  LogPage,
+  Page,
+  Platform,
+  TaskCreate,
+  TaskList,
+  TaskListQuery,
+  TaskRecord,
+} from './types'
+
+const TASKS = '/api/v1/tasks'
+
+export function listTasks(query: TaskListQuery, signal?: AbortSignal): Promise<TaskList> {
+  return unwrap(TASKS, client.GET('/api/v1/tasks', { params: { query }, signal }))
+}
+
+export function getTask(taskId: string, signal?: AbortSignal): Promise<TaskRecord> {
+  const path = { task_id: taskId }
+  return unwrap(`${TASKS}/${taskId}`, client.GET('/api/v1/tasks/{task_id}', { params: { path }, signal }))
+}
+
+export function createTask(task: TaskCreate, idempotencyKey: string): Promise<TaskRecord> {
+  const header = { 'Idempotency-Key': idempotencyKey }
+  return unwrap(TASKS, client.POST('/api/v1/tasks', { params: { header }, body: task }))
+}
+
+export function cancelTask(taskId: string): Promise<TaskRecord> {
+  const path = { task_id: taskId }
+  return unwrap(`${TASKS}/${taskId}`, client.DELETE('/api/v1/tasks/{task_id}', { params: { path } }))
+}
+
+/** Remove a final task with its results. Raises ApiError 409 when it is not final. */
+export async function purgeTask(taskId: string): Promise<void> {
+  const params = { path: { task_id: taskId }, query: { purge: 1 } } as const
+  await unwrap(`${TASKS}/${taskId}`, client.DELETE('/api/v1/tasks/{task_id}', { params }))
+}
+
+export type TaskMove = 'start' | 'resume' | 'retry'
+
+/** held to pending, waiting to pending, or a new task made from a final one. */
+export function moveTask(taskId: string, move: TaskMove): Promise<TaskRecord> {
+  const path = { task_id: taskId }
+  return unwrap(`${TASKS}/${taskId}/${move}`, client.POST(`/api/v1/tasks/{task_id}/${move}`, { params: { path } }))
+}
+
+export function listItems(taskId: string, cursor?: string, signal?: AbortSignal): Promise<Listing<Item>> {
+  const params = { path: { task_id: taskId }, query: { limit: 50, cursor } }
+  return unwrap(`${TASKS}/${taskId}/items`, client.GET('/api/v1/tasks/{task_id}/items', { params, signal }))
+}
+
+export function listPages(taskId: string, cursor?: string, signal?: AbortSignal): Promise<Listing<Page>> {
+  const params = { path: { task_id: taskId }, query: { limit: 50, cursor } }
+  return unwrap(`${TASKS}/${taskId}/pages`, client.GET('/api/v1/tasks/{task_id}/pages', { params, signal }))
+}
+
+export function listArtifacts(taskId: string, signal?: AbortSignal): Promise<Listing<Artifact>> {
+  const params = { path: { task_id: taskId } }
+  return unwrap(`${TASKS}/${taskId}/artifacts`, client.GET('/api/v1/tasks/{task_id}/artifacts', { params, signal }))
+}
+
+export interface LogRange {
+  after?: number
+  before?: number
+  limit?: number
+  level?: string
+}
+
+export function listLogs(taskId: string, query: LogRange, signal?: AbortSignal): Promise<LogPage> {
+  const params = { path: { task_id: taskId }, query }
+  return unwrap(`${TASKS}/${taskId}/logs`, client.GET('/api/v1/tasks/{task_id}/logs', { params, signal }))
+}
+
+export async function listPlatforms(signal?: AbortSignal): Promise<Platform[]> {
+  const path = '/api/v1/platforms'
+  return (await unwrap(path, client.GET(path, { signal }))).items
+}
+
+/** The health body whatever its state: the server answers 503 with the same shape when it is down. */
+export async function getHealth(signal?: AbortSignal): Promise<Health> {
+  const call = client.GET('/health', { signal }).then(({ data, error, response }) => {
+    const sick = error as unknown as Health | undefined
+    return sick?.components ? { data: sick, response: new Response(null, { status: 200 }) } : { data, error, response }
+  })
+  return body('/health', call)
+}

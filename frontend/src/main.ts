@@ -1,0 +1,31 @@
+import './styles/tokens.css'
+import './styles/base.css'
+
+import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
+import { createApp } from 'vue'
+
+import App from './App.vue'
+import { ApiError } from './api/errors'
+import { applyTheme } from './app/preferences'
+import { watchForNewBuild } from './app/version'
+import { firstLocale, i18n, setLocale } from './i18n'
+import { router } from './router'
+
+applyTheme()
+watchForNewBuild()
+
+const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // A refusal stays a refusal; only silence is worth asking again.
+      retry: (failures, error) => failures < 1 && error instanceof ApiError && error.isOffline,
+      retryDelay: 500,
+      refetchOnWindowFocus: true,
+      networkMode: 'always',
+    },
+    mutations: { networkMode: 'always' },
+  },
+})
+
+await setLocale(firstLocale(location.search))
+createApp(App).use(i18n).use(router).use(VueQueryPlugin, { queryClient }).mount('#app')

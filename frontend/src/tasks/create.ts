@@ -1,0 +1,50 @@
+import { useQueryClient } from '@tanstack/vue-query'
+import { ref, shallowRef } from 'vue'
+import { useRouter } from 'vue-router'
+
+import { ApiError } from '@/api/errors'
+import { createTask } from '@/api/tasks'
+import type { TaskCreate, TaskRecord } from '@/api/types'
+import { applyTask, keys } from './live'
+
+/** 128 random bits; crypto.randomUUID is missing where the page is served over plain HTTP from another machine. */
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/**
+ * Create a task and open it.
+ *
+ * One key for one body: sending the same form twice gives the same task, an edited form is a new one.
+ */
+export function useCreate() {
+  const queries = useQueryClient()
+  const router = useRouter()
+  const isCreating = ref(false)
+  const error = shallowRef<ApiError | null>(null)
+  let sent = { body: '', key: '' }
+
+  async function create(task: TaskCreate): Promise<TaskRecord | null> {
+    if (isCreating.value) return null
+    const body = JSON.stringify(task)
+    if (sent.body !== body) sent = { body, key: newKey() }
+    isCreating.value = true
+    error.value = null
+    try {
+      const created = await createTask(task, sent.key)
+      sent = { body: '', key: '' }
+      applyTask(queries, created)
+      void queries.invalidateQueries({ queryKey: keys.tasks })
+      await router.push({ name: 'task', params: { taskId: created.task_id } })
+      return created
+    } catch (cause) {
+      if (!(cause instanceof ApiError)) throw cause
+      error.value = cause
+      return null
+    } finally {
+      isCreating.value = false
+    }
+  }
+
+  return { create, error, isCreating }
+}

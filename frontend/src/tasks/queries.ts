@@ -1,0 +1,47 @@
+import { keepPreviousData, useQuery } from '@tanstack/vue-query'
+import { computed, type MaybeRefOrGetter, toValue } from 'vue'
+
+import { getHealth, getTask, listPlatforms, listTasks } from '@/api/tasks'
+import type { TaskList, TaskListQuery, TaskRecord } from '@/api/types'
+import { ApiError } from '@/api/errors'
+import { keys, POLL_ACTIVE_MS, POLL_IDLE_MS } from './live'
+import { mergeItems, newer } from './merge'
+import { isMoving } from './status'
+
+/** A task list that keeps itself fresh: every 2 s while something moves, every 15 s otherwise. */
+export function useTaskList(query: MaybeRefOrGetter<TaskListQuery>, enabled: MaybeRefOrGetter<boolean> = true) {
+  return useQuery({
+    enabled: () => toValue(enabled),
+    queryKey: computed(() => keys.list(toValue(query))),
+    queryFn: ({ signal }) => listTasks(toValue(query), signal),
+    placeholderData: keepPreviousData,
+    structuralSharing: (stored, incoming) => mergeList(stored as TaskList | undefined, incoming as TaskList),
+    refetchInterval: ({ state }) => (state.error || state.data?.items.some(isMoving) ? POLL_ACTIVE_MS : POLL_IDLE_MS),
+  })
+}
+
+function mergeList(stored: TaskList | undefined, incoming: TaskList): TaskList {
+  return { ...incoming, items: mergeItems(stored?.items, incoming.items) }
+}
+
+export function useTask(taskId: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: computed(() => keys.task(toValue(taskId))),
+    queryFn: ({ signal }) => getTask(toValue(taskId), signal),
+    structuralSharing: (stored, incoming) => newer(stored as TaskRecord | undefined, incoming as TaskRecord),
+    refetchInterval: ({ state }) => (state.error || (state.data && isMoving(state.data)) ? POLL_ACTIVE_MS : POLL_IDLE_MS),
+    retry: (failures, error) => failures < 2 && error instanceof ApiError && error.isOffline,
+  })
+}
+
+export function usePlatforms() {
+  return useQuery({ queryKey: keys.platforms, queryFn: ({ signal }) => listPlatforms(signal), staleTime: 60_000 })
+}
+
+export function useHealth() {
+  return useQuery({
+    queryKey: keys.health,
+    queryFn: ({ signal }) => getHealth(signal),
+    refetchInterval: ({ state }) => (state.error ? POLL_ACTIVE_MS : POLL_IDLE_MS),
+  })
+}
