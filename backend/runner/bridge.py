@@ -1,0 +1,227 @@
+"""Thread mode: an execution on a loop of its own in a pool thread, and the one bridge to the server's loop.
+
+The thread's loop owns no client: what an execution reaches (stores, httpx clients, child processes) does its work on
+the server's loop. A cancel comes by call_soon_threadsafe; `cancelled` is written only when the thread has returned.
+"""
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar, cast
+
+from backend.domain.execution import Execution, TaskContext
+from backend.domain.task import Books, Ending, Lease, Stage, SubmitIntent, Task, Upstream
+from backend.runner.context import RunContext
+from backend.runner.run import Run
+
+T = TypeVar("T")
+
+POOL_THREADS = 5
+
+
+class Bridge:
+    """Carries calls of one run from its thread's loop to the server's loop; the only thing that knows both."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._server = asyncio.get_running_loop()
+
+    async def call(self, make: Callable[[], Awaitable[T]]) -> T:
+        """Await `make()` on the server's loop. Cancelling this cancels it there; the supervisor waits for it."""
+
+        async def on_server() -> T:
+            task = cast("asyncio.Task[Any]", asyncio.current_task())
+            self._run.bridged.add(task)
+            try:
+                return await make()
+            finally:
+                self._run.bridged.discard(task)
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(on_server(), self._server))
+
+    def post(self, act: Callable[..., Any], *arguments: Any) -> None:
+        """Have `act` called on the server's loop soon."""
+        self._server.call_soon_threadsafe(act, *arguments)
+
+
+class Reached:
+    """Stands in for an object of the server's loop: coroutines, async contexts and iterators go over the bridge."""
+
+    def __init__(self, thing: Any, bridge: Bridge) -> None:
+        self._thing = thing
+        self._bridge = bridge
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._thing, name)
+        return self._carried(value) if callable(value) else value
+
+    async def __aenter__(self) -> Any:
+        return reached(await self._bridge.call(self._thing.__aenter__), self._bridge)
+
+    async def __aexit__(self, *error: Any) -> Any:
+        return await self._bridge.call(lambda: self._thing.__aexit__(*error))
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        iterator = aiter(self._thing)
+        while True:
+            try:
+                yield await self._bridge.call(lambda: _next_or_end(iterator))
+            except _EndError:
+                return
+
+    def _carried(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            if inspect.iscoroutinefunction(method):
+                return self._awaited(method, arguments, named)
+            return reached(method(*arguments, **named), self._bridge)
+
+        return call
+
+    async def _awaited(self, method: Callable[..., Any], arguments: Any, named: Any) -> Any:
+        return reached(await self._bridge.call(lambda: method(*arguments, **named)), self._bridge)
+
+
+def reached(thing: Any, bridge: Bridge) -> Any:
+    """Return plain values as they are, and a stand-in for whatever has async parts."""
+    is_async = hasattr(thing, "__aenter__") or hasattr(thing, "__aiter__") or hasattr(thing, "aiter_bytes")
+    return Reached(thing, bridge) if is_async else thing
+
+
+class _EndError(Exception):
+    """StopAsyncIteration cannot cross a future."""
+
+
+async def _next_or_end(iterator: AsyncIterator[T]) -> T:
+    try:
+        return await anext(iterator)
+    except StopAsyncIteration:
+        raise _EndError from None
+
+
+class ThreadContext:
+    """The TaskContext of an execution that runs in a thread: the same words, carried over the bridge."""
+
+    def __init__(self, direct: RunContext, run: Run, bridge: Bridge) -> None:
+        self._direct = direct
+        self._run = run
+        self._bridge = bridge
+        self.body: asyncio.Task[Ending] | None = None
+
+    @property
+    def task(self) -> Task:
+        """The task as it was claimed, with what this run has recorded since."""
+        return self._direct.task
+
+    @property
+    def lease(self) -> Lease:
+        """The fence that every write of this run carries."""
+        return self._direct.lease
+
+    @property
+    def submit_limit_s(self) -> float:
+        """Half a lease."""
+        return self._direct.submit_limit_s
+
+    def check(self) -> None:
+        """Raise asyncio.CancelledError when the run is to stop."""
+        if self._run.reason is None:
+            found = self._run.reason_to_stop()
+            if found is None:
+                return
+            self._bridge.post(self._run.note if asyncio.current_task() is self.body else self._run.stop, found)
+        raise asyncio.CancelledError
+
+    async def sleep(self, seconds: float) -> None:
+        """Check, then wait on the thread's own loop."""
+        self.check()
+        await asyncio.sleep(seconds)
+
+    def progress(
+        self,
+        *,
+        done: int | None = None,
+        total: int | None = None,
+        unit: str | None = None,
+        stage: Stage | None = None,
+        books: Books | None = None,
+    ) -> None:
+        """Note what changed, on the server's loop."""
+        self._bridge.post(lambda: self._direct.progress(done=done, total=total, unit=unit, stage=stage, books=books))
+
+    def log(self, level: str, message: str, **fields: str | float | None) -> None:
+        """Add a line to the task's log, on the server's loop."""
+        self._bridge.post(lambda: self._direct.log(level, message, **fields))
+
+    async def checkpoint(self, state: Mapping[str, Any], note: str) -> None:
+        """Store where a resumed run goes on. Raises LeaseLostError."""
+        await self._bridge.call(lambda: self._direct.checkpoint(state, note))
+
+    async def record_intent(self, intent: SubmitIntent, upstream: Upstream) -> None:
+        """Store that a submit is about to be sent. Raises LeaseLostError."""
+        await self._bridge.call(lambda: self._direct.record_intent(intent, upstream))
+
+    async def record_upstream(self, upstream: Upstream, *, is_open: bool, drop_intent: bool = False) -> None:
+        """Store what is known of the provider's job. Raises LeaseLostError."""
+        await self._bridge.call(
+            lambda: self._direct.record_upstream(upstream, is_open=is_open, drop_intent=drop_intent)
+        )
+
+    async def confirm_lease(self) -> None:
+        """Send one good beat now. Raises LeaseLostError."""
+        await self._bridge.call(self._direct.confirm_lease)
+
+    def hold(self, what: str) -> AbstractContextManager[None]:
+        """Count something held while inside."""
+        return self._run.hold(what)
+
+    def reach(self, thing: T) -> T:
+        """Return a stand-in that does its work on the server's loop."""
+        return cast("T", Reached(thing, self._bridge))
+
+    async def shielded(self, work: Callable[[TaskContext], Awaitable[T]]) -> T:
+        """Run `work` on the server's loop as a task of the supervisor's."""
+        return await self._bridge.call(lambda: self._direct.shielded(work))
+
+
+class ThreadPool:
+    """The threads of thread mode."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="execution")
+
+    def stop(self) -> None:
+        """Let the threads go; every run has returned before."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, execution: Execution, context: ThreadContext) -> Ending:
+        """Run the execution in a thread; a cancel is handed on; the thread always returns first."""
+        returned = asyncio.get_running_loop().run_in_executor(
+            self._pool, contextvars.copy_context().run, _run_on_own_loop, execution, context
+        )
+        while not returned.done():
+            try:
+                await asyncio.wait({returned})
+            except asyncio.CancelledError:
+                _cancel_in_thread(context)
+        return returned.result()
+
+
+def _cancel_in_thread(context: ThreadContext) -> None:
+    body = context.body
+    if body is not None and not body.get_loop().is_closed():
+        body.get_loop().call_soon_threadsafe(body.cancel)
+
+
+def _run_on_own_loop(execution: Execution, context: ThreadContext) -> Ending:
+    with asyncio.Runner() as runner:
+        return runner.run(_body(execution, context))
+
+
+async def _body(execution: Execution, context: ThreadContext) -> Ending:
+    context.body = asyncio.current_task()
+    # A stop that came before this line found no body to cancel.
+    context.check()
+    return await execution.run()

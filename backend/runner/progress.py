@@ -1,0 +1,97 @@
+"""Progress and log lines of all runs, stored together: lines every 250 ms, progress at most once a second."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from backend.core.clock import Clock
+from backend.domain.errors import StoreUnavailableError
+from backend.domain.task import Lease, Progress, Stage
+from backend.runner.run import Run
+from backend.store.events import EventStore
+from backend.store.tasks import TaskStore
+
+if TYPE_CHECKING:
+    from backend.domain.log import LogLine
+
+_LINES_EVERY_S = 0.25
+_PROGRESS_EVERY = 4
+_RATE_OVER_S = 10.0
+
+
+class ProgressBoard:
+    """One flusher for the whole process: ten thousand pollers cost no task each."""
+
+    def __init__(
+        self, tasks: TaskStore, events: EventStore, *, clock: Clock, live: Callable[[], Sequence[Run]]
+    ) -> None:
+        self._tasks = tasks
+        self._events = events
+        self._clock = clock
+        self._live = live
+        self._loop: asyncio.Task[None] | None = None
+        self._flushing = asyncio.Lock()
+        self._marks: dict[str, tuple[float, int]] = {}
+
+    async def start(self) -> None:
+        """Start the flusher."""
+        self._loop = asyncio.create_task(self._flush_forever(), name="progress-board")
+
+    async def stop(self) -> None:
+        """Stop the flusher; the runs flushed their own before they ended."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.wait({self._loop})
+            self._loop = None
+
+    async def flush(self, run: Run) -> None:
+        """Store what is left of one run, before its end is recorded. Raises StoreUnavailableError."""
+        async with self._flushing:
+            await self._store_lines([run])
+        self._marks.pop(run.task_id, None)
+
+    def forecast(self, run: Run, progress: Progress) -> Progress:
+        """Return the progress with its rate (units per second, over some ten seconds) and time to go."""
+        now = self._clock.elapsed()
+        since, done = self._marks.setdefault(run.task_id, (now, progress.done))
+        if now - since > _RATE_OVER_S:
+            self._marks[run.task_id] = (now - (now - since) / 2, done + (progress.done - done) // 2)
+        if now - since < 1 or progress.done <= done or progress.stage is Stage.DONE:
+            return progress
+        rate = (progress.done - done) / (now - since)
+        left = None if progress.total is None else max(0, progress.total - progress.done) / rate
+        return replace(progress, rate=round(rate, 2), eta_s=None if left is None else round(left, 1))
+
+    async def _flush_forever(self) -> None:
+        rounds = 0
+        while True:
+            await asyncio.sleep(_LINES_EVERY_S)
+            rounds += 1
+            try:
+                async with self._flushing:
+                    await self._store_lines(self._live())
+                if rounds % _PROGRESS_EVERY == 0:
+                    await self._store_progress(self._live())
+            except StoreUnavailableError as error:
+                logger.debug("progress is not stored for now: {}", error.detail)
+
+    async def _store_lines(self, runs: Iterable[Run]) -> None:
+        taken = {run: len(run.lines) for run in runs if run.lease is not None and run.lines}
+        batch: list[tuple[Lease, LogLine]] = [
+            (run.mine, line) for run, count in taken.items() for line in run.lines[:count]
+        ]
+        if not batch:
+            return
+        await self._events.add_lines(batch)
+        for run, count in taken.items():
+            del run.lines[:count]
+
+    async def _store_progress(self, runs: Iterable[Run]) -> None:
+        dirty = [run for run in runs if run.is_progress_dirty and run.lease is not None and not run.is_ending]
+        for run in dirty:
+            run.is_progress_dirty = False
+        changes = [(run.mine, self.forecast(run, run.progress), run.books) for run in dirty]
+        await self._tasks.save_progress(changes)

@@ -1,0 +1,201 @@
+"""The registry of this process's runs: takes pending tasks, one run a task, and lets them go."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from loguru import logger
+
+from backend.core.cache import Cache
+from backend.core.clock import Clock
+from backend.core.database import Database
+from backend.domain.execution import Executor
+from backend.domain.task import Lease, StopReason, Task, TaskKind
+from backend.runner.bridge import ThreadPool
+from backend.runner.cancellation import CancelFlags
+from backend.runner.ending import EndRecorder
+from backend.runner.lease import LeaseKeeper
+from backend.runner.progress import ProgressBoard
+from backend.runner.run import Run
+from backend.runner.slots import Slots
+from backend.runner.supervisor import Supervisor
+from backend.store.events import EventStore
+from backend.store.tasks import TaskStore
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerStores:
+    """What the runner reads and writes."""
+
+    database: Database
+    cache: Cache
+    tasks: TaskStore
+    events: EventStore
+
+
+class Runner:
+    """Runs tasks of this process start, named by `worker_id` (instance id + boot nonce, never a host name)."""
+
+    def __init__(
+        self,
+        stores: RunnerStores,
+        executors: Mapping[TaskKind, Executor],
+        slots: Slots,
+        *,
+        clock: Clock,
+        worker_id: str,
+        lease_s: float,
+        use_threads: bool = False,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.slots = slots
+        self.is_draining = False
+        self.has_backlog = False
+        self._stores = stores
+        self._clock = clock
+        self._runs: dict[str, Run] = {}
+        self._on_slot_free: Callable[[], None] = lambda: None
+        self._threads = ThreadPool() if use_threads else None
+        tasks = stores.tasks
+        self.keeper = LeaseKeeper(tasks, stores.database, clock=clock, worker_id=worker_id, lease_s=lease_s)
+        self.flags = CancelFlags(stores.cache, live=self.live)
+        self._board = ProgressBoard(tasks, stores.events, clock=clock, live=self.live)
+        recorder = EndRecorder(tasks, clock=clock, chance=chance or random.Random())  # noqa: S311 - jitter, no secret
+        self._supervisor = Supervisor(
+            *(tasks, executors, self.keeper, self._board, recorder), clock=clock, threads=self._threads
+        )
+
+    async def start(self) -> None:
+        """Start the beat, the board, and the mirror of the cancel flags (confirmed before the first claim)."""
+        await self.keeper.start()
+        await self._board.start()
+        await self.flags.start()
+
+    async def stop(self) -> None:
+        """Stop what `start` started, in reverse; a run that is still there keeps its lease."""
+        await self.flags.stop()
+        await self._board.stop()
+        await self.keeper.stop()
+        if self._threads is not None:
+            self._threads.stop()
+
+    def when_slot_frees(self, call: Callable[[], None]) -> None:
+        """Have `call` called each time a slot was given back."""
+        self._on_slot_free = call
+
+    def live(self) -> Sequence[Run]:
+        """Return the runs of this process."""
+        return list(self._runs.values())
+
+    def is_live(self, task_id: str) -> bool:
+        """Whether a run of this task is in this process."""
+        return task_id in self._runs
+
+    def may_start(self, task: Task) -> bool:
+        """Whether to schedule this new task at once: a slot is free and nothing older waits."""
+        return not self.is_draining and not self.has_backlog and self.slots.has_free(task.platform)
+
+    def stop_run(self, task_id: str, reason: StopReason) -> bool:
+        """Stop a run of this process; False when there is none."""
+        run = self._runs.get(task_id)
+        if run is not None:
+            run.stop(reason)
+        return run is not None
+
+    async def drain(self, *, grace_s: float) -> int:
+        """Claim no more, stop all runs with reason shutdown and wait; return how many did not end in time."""
+        self.is_draining = True
+        for run in self.live():
+            run.stop(StopReason.SHUTDOWN)
+        ended = [run.ended.wait() for run in self.live()]
+        try:
+            async with asyncio.timeout(grace_s):
+                await asyncio.gather(*ended)
+        except TimeoutError:
+            logger.warning("{} runs did not end within the grace; their leases will run out", len(self._runs))
+        return len(self._runs)
+
+    @asynccontextmanager
+    async def attempt(self, task: Task) -> AsyncIterator["Attempt | None"]:
+        """Register a run of this task and claim it; yield None when it is not to be had.
+
+        The run is registered before any await, so a duplicate finds it and leaves.
+        """
+        if self.is_draining or self.is_live(task.task_id):
+            yield None
+            return
+        if not self.slots.take(task.platform):
+            self.has_backlog = True
+            yield None
+            return
+        run = self._register(task)
+        try:
+            yield Attempt(self._supervisor, run) if await self._claim(run) else None
+        finally:
+            self._let_go(run)
+            self.slots.release(task.platform)
+            self._on_slot_free()
+
+    async def abandon(self, task: Task) -> None:
+        """Take over a cancelling task whose upstream job nobody watches: ask for its cancel, then end the task."""
+        if self.is_draining or self.is_live(task.task_id):
+            return
+        run = self._register(task)
+        keeper = self.keeper
+        try:
+            taken = await self._stores.tasks.take_for_abandon(task, worker_id=keeper.worker_id, lease_s=keeper.lease_s)
+            if taken is not None:
+                self._own(run, taken)
+                await self._supervisor.abandon(run)
+        finally:
+            self._let_go(run)
+
+    def _register(self, task: Task) -> Run:
+        run = Run(task, clock=self._clock, lease_s=self.keeper.lease_s, is_flagged=self.flags.is_set)
+        self._runs[task.task_id] = run
+        return run
+
+    async def _claim(self, run: Run) -> bool:
+        claim_id = secrets.token_hex(8)
+        run.good_beat_at = self._clock.elapsed()
+        keeper, tasks = self.keeper, self._stores.tasks
+        claimed = await self._supervisor.repeated(
+            run,
+            lambda: tasks.claim(run.task, worker_id=keeper.worker_id, claim_id=claim_id, lease_s=keeper.lease_s),
+        )
+        if claimed is None:
+            if run.reason is StopReason.USER:
+                logger.info("任务在启动前已被取消: {}", run.task_id)
+            return False
+        self._own(run, claimed)
+        if claimed.fence > 1:
+            run.next_seq = 1 + await self._stores.events.last_visible_seq(claimed)
+            await tasks.save_log_start(run.mine, run.next_seq)
+        return True
+
+    def _own(self, run: Run, claimed: Task) -> None:
+        run.task = claimed
+        run.lease = Lease(claimed.task_id, self.keeper.worker_id, claimed.fence)
+        self.keeper.add(run)
+
+    def _let_go(self, run: Run) -> None:
+        self.keeper.remove(run)
+        self.flags.forget(run.task_id)
+        if self._runs.get(run.task_id) is run:
+            del self._runs[run.task_id]
+        run.ended.set()
+
+
+class Attempt:
+    """A claimed run, ready to be carried out."""
+
+    def __init__(self, supervisor: Supervisor, run: Run) -> None:
+        self._supervisor = supervisor
+        self._run = run
+
+    async def carry_out(self) -> None:
+        """Run the body to its end and record that end; what the body does never raises here."""
+        await self._supervisor.carry_out(self._run)

@@ -1,0 +1,57 @@
+"""How many tasks may run here at once: in all, of one kind, of one platform."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from backend.domain.platform import PlatformInfo
+from backend.domain.task import TaskKind
+
+
+class Slots:
+    """Caps counted in this process; a task without a slot stays `pending` in MongoDB, not as a coroutine."""
+
+    def __init__(
+        self, platforms: Sequence[PlatformInfo], *, total: int, by_kind: Mapping[TaskKind, int] | None = None
+    ) -> None:
+        self.total = total
+        self._platforms = {one.id: one for one in platforms}
+        self._by_kind = dict(by_kind or {})
+        self._used: Counter[str] = Counter()
+
+    @property
+    def used(self) -> int:
+        """How many slots are taken."""
+        return sum(self._used.values())
+
+    @property
+    def free(self) -> int:
+        """How many slots of the whole are left."""
+        return max(0, self.total - self.used)
+
+    def has_free(self, platform: str) -> bool:
+        """Whether a task of this platform could take a slot now."""
+        info = self._platforms.get(platform)
+        if info is None or self.free == 0:
+            return False
+        if info.max_running is not None and self._used[platform] >= info.max_running:
+            return False
+        cap = self._by_kind.get(info.kind)
+        return cap is None or self._used_by(info.kind) < cap
+
+    def take(self, platform: str) -> bool:
+        """Take a slot; False when none is free."""
+        if not self.has_free(platform):
+            return False
+        self._used[platform] += 1
+        return True
+
+    def release(self, platform: str) -> None:
+        """Give a slot back."""
+        self._used[platform] -= 1
+
+    def open_platforms(self) -> list[str]:
+        """Return the platforms that have a free slot."""
+        return [name for name in self._platforms if self.has_free(name)]
+
+    def _used_by(self, kind: TaskKind) -> int:
+        return sum(count for name, count in self._used.items() if self._platforms[name].kind is kind)
