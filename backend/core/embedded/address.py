@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+# mongod reads --bind_ip as a comma list, and resets each connection to a path that looks like host:port or [v6].
+_UNFIT_CHARS = frozenset(",:[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,7 @@ def choose_address(socket_path: Path) -> Address:
 
     What lies at `socket_path` is removed: the caller owns the folder.
     """
-    # mongod reads --bind_ip as a comma list.
-    if "," not in str(socket_path) and _can_bind(socket_path):
+    if not _UNFIT_CHARS & set(str(socket_path)) and _can_bind(socket_path):
         return Address(socket_path)
     return Address(None, _free_port())
 

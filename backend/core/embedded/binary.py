@@ -1,23 +1,26 @@
 """Find the program of a store, and make sure that it runs here before anything depends on it."""
 
 import asyncio
+import errno
 import importlib.metadata
 import os
 import re
 import shutil
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.core.embedded.child import wait_for_exit
 from backend.core.embedded.errors import StoreBinaryError
 from backend.domain.text import Text
 
 CHECK_TIMEOUT_S = 20.0
+MAX_OUTPUT_BYTES = 10_000
 # mongod from 5.0 needs AVX; without it the first such instruction ends it with SIGILL.
 _ILLEGAL_INSTRUCTION = -4
-_NO_SUCH_FORMAT = "Exec format error"
 
 Version = tuple[int, int, int]
 
@@ -61,7 +64,7 @@ async def find_binary(program: Program, *, explicit: Path | None, written_by: Ve
     refusal: StoreBinaryError | None = None
     for path in [explicit] if explicit else _candidates(program):
         try:
-            binary = await asyncio.to_thread(_check, program, path)
+            binary = await _check(program, path)
         except StoreBinaryError as error:
             refusal = error
             continue
@@ -106,35 +109,47 @@ def _in_wheel(distribution: str, ending: str) -> Iterator[Path]:
             yield Path(str(file.locate()))
 
 
-def _check(program: Program, path: Path) -> Binary:
+async def _check(program: Program, path: Path) -> Binary:
     _make_executable(path)
     try:
-        done = subprocess.run(  # noqa: S603  (a program chosen by the administrator or installed with us)
-            [path, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=CHECK_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        code, output = await _ask_version(path)
+    except TimeoutError as error:
         raise _broken(program, path, f"no answer in {CHECK_TIMEOUT_S:g} s") from error
     except OSError as error:
-        # ENOENT for a file that is there: its dynamic loader is not, as on musl systems.
-        wrong_system = path.exists() and (isinstance(error, FileNotFoundError) or _NO_SUCH_FORMAT in str(error))
-        raise (_unfit(program) if wrong_system else _broken(program, path, str(error))) from error
-    output = (done.stdout + done.stderr).decode(errors="replace")
-    version = parse_version(done.stdout.decode(errors="replace"))
-    if done.returncode != 0 or version is None:
-        raise _explain(program, path, done.returncode, output)
+        raise _explain_refusal(program, path, error) from error
+    version = parse_version(output)
+    if code != 0 or version is None:
+        raise _explain(program, path, code, output)
     if version < program.lowest:
         raise _broken(program, path, f"version {dotted(version)} is older than {dotted(program.lowest)}")
     return Binary(path, version)
+
+
+async def _ask_version(path: Path) -> tuple[int, str]:
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(  # noqa: ASYNC220, S603  (starting it is short, and waiting does not block)
+            [path, "--version"], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                code = await wait_for_exit(process)
+        finally:
+            process.kill()
+            process.wait()
+        output.seek(0)
+        return code, output.read(MAX_OUTPUT_BYTES).decode(errors="replace")
 
 
 def _make_executable(path: Path) -> None:
     # Some unpackers drop the bit. Where that is not allowed either, running it tells why.
     if path.is_file() and not os.access(path, os.X_OK) and os.access(path.parent, os.W_OK):
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def _explain_refusal(program: Program, path: Path, error: OSError) -> StoreBinaryError:
+    # ENOENT for a file that is there: its dynamic loader is not, as on musl systems.
+    is_for_other_system = path.exists() and error.errno in {errno.ENOENT, errno.ENOEXEC}
+    return _unfit(program) if is_for_other_system else _broken(program, path, str(error))
 
 
 def _explain(program: Program, path: Path, code: int, output: str) -> StoreBinaryError:

@@ -58,11 +58,7 @@ class Child:
 
     async def wait(self) -> int:
         """Return the exit code once it has ended; cancelling the wait leaves the child alone."""
-        code = self.exit_code
-        while code is None:
-            await self._wait_for_sign()
-            code = self.exit_code
-        return code
+        return await wait_for_exit(self._process)
 
     def send_signal(self, number: int) -> None:
         """Send a signal if it still runs."""
@@ -113,12 +109,22 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
-    async def _wait_for_sign(self) -> None:
-        if sys.platform == "linux":
-            with contextlib.suppress(OSError):
-                await _wait_for_pidfd(os.pidfd_open(self.pid))
-                return
-        await asyncio.sleep(EXIT_POLL_S)
+
+async def wait_for_exit(process: subprocess.Popen[bytes]) -> int:
+    """Return the exit code of `process` once it has ended, without a thread and without asyncio's child watcher."""
+    code = process.poll()
+    while code is None:
+        await _wait_for_sign(process.pid)
+        code = process.poll()
+    return code
+
+
+async def _wait_for_sign(pid: int) -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            await _wait_for_pidfd(os.pidfd_open(pid))
+            return
+    await asyncio.sleep(EXIT_POLL_S)
 
 
 async def _wait_for_pidfd(fd: int) -> None:

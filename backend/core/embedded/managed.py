@@ -53,6 +53,7 @@ class ManagedStore(ABC):
         binary: Path | None = None,
         start_timeout_s: float = 60.0,
         stop_timeout_s: float = 8.0,
+        lock_wait_s: float = 5.0,
         bond: Bond | None = None,
     ) -> None:
         self.folder = data_dir.absolute() / self.folder_name
@@ -62,6 +63,7 @@ class ManagedStore(ABC):
         self._explicit_binary = binary
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
+        self._lock_wait_s = lock_wait_s
         self._bond = bond or default_bond()
         self._turn = asyncio.Lock()
         self._is_stopping = False
@@ -87,7 +89,7 @@ class ManagedStore(ABC):
                 raise RuntimeError(f"{self.program.name} has been started already")
             self._is_stopping = False
             if self._owns_lock:
-                await self._lock.acquire()
+                await self._lock.acquire(self._lock_wait_s)
             try:
                 self._run = await self._start_locked()
             finally:
@@ -212,7 +214,7 @@ class ManagedStore(ABC):
                 else:
                     reader, writer = await asyncio.open_connection(LOOPBACK, address.port)
                 return await self._greet(reader, writer)
-        except (OSError, TimeoutError):
+        except (OSError, EOFError, TimeoutError):
             return False
         finally:
             if writer is not None:

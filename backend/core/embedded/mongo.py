@@ -4,9 +4,12 @@ import asyncio
 import json
 import os
 import shlex
+import struct
 import sys
 from collections.abc import Iterator
 from urllib.parse import quote
+
+import bson
 
 from backend.core.embedded.address import LOOPBACK, Address
 from backend.core.embedded.binary import Program
@@ -31,6 +34,10 @@ SMALL_JOURNAL = "log=(file_max=8MB,prealloc=false)"
 WRONG_DATA_VERSION = 62
 # Without replicas there is nobody to hand over to: the default waits 15 s at a stop.
 QUIESCE_MS = 100
+# The wire protocol's message: size, request id, id answered to, opcode; then flags and one section.
+OP_MSG = 2013
+MAX_GREETING_BYTES = 16_384
+_HEADER = struct.Struct("<iiii")
 
 
 class EmbeddedMongo(ManagedStore):
@@ -61,9 +68,14 @@ class EmbeddedMongo(ManagedStore):
         return f"mongodb://{LOOPBACK}:{address.port}/?directConnection=true"
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        # mongod listens only when it is ready.
-        del reader, writer
-        return True
+        # Not only a connect: it accepts what it then resets, and on a port a stranger may listen.
+        body = bytes(4) + b"\0" + bson.encode({"hello": 1, "$db": "admin"})
+        writer.write(_HEADER.pack(_HEADER.size + len(body), 1, 0, OP_MSG) + body)
+        await writer.drain()
+        size_bytes, _, _, opcode = _HEADER.unpack(await reader.readexactly(_HEADER.size))
+        if opcode != OP_MSG or size_bytes > MAX_GREETING_BYTES:
+            return False
+        return b"isWritablePrimary" in await reader.readexactly(size_bytes - _HEADER.size)
 
     def _explain_exit(self, code: int, last_words: str) -> Text:
         if code == WRONG_DATA_VERSION:
