@@ -1,7 +1,12 @@
-"""The contract of a crawl platform: one file in crawl/platforms/, exporting `create(environ) -> CrawlPlatform`."""
+"""The contract of a crawl platform: one file in crawl/platforms/, exporting `create(environ) -> CrawlPlatform`.
 
+The parameter model of each type names, in the class variable `URL_FIELDS`, its fields that hold lists of URLs from
+outside; the service checks those against the network policy before a task is stored.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from backend.core.clock import Clock
 from backend.core.http import HttpGate
@@ -30,6 +35,9 @@ class CrawlPlatform(Protocol):
 
     def availability(self) -> Availability:
         """Whether it can run now, and what to do when not. No I/O beyond looking at this machine."""
+
+    def title_of(self, params: Mapping[str, Any]) -> str:
+        """Return the title of a task that was given none, from its validated parameters."""
 
     def begin(self, context: TaskContext, tools: CrawlTools) -> Execution:
         """Return the execution of one attempt."""
