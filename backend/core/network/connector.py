@@ -113,8 +113,9 @@ class GuardedResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return every address of `host`; raises OSError (AddressRefusedError when one is forbidden)."""
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._executor, socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
-        addresses = dict.fromkeys(str(sockaddr[0]) for _, _, _, _, sockaddr in found)
+        addresses = dict.fromkeys(await loop.run_in_executor(self._executor, self._lookup, host, port, family))
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
         if not all(self._guard.allows(address, port) for address in addresses):
             raise AddressRefusedError
         return [

@@ -20,6 +20,8 @@ from typing import Literal
 
 import httpx
 
+_MAX_TEXT = 200
+
 Phase = Literal["connect", "answer", "body"]
 
 
@@ -43,6 +45,11 @@ class GateError(httpx.RequestError):
         self.phase: Phase = phase
         self.sent = sent
         self.reused = reused
+
+
+def described(error: Exception) -> str:
+    """Return one short line about `error`: the parser's own text quotes the whole answer."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_TEXT]
 
 
 class NotConnected(GateError, httpx.ConnectError):  # noqa: N818 - the name says what happened, as httpx's do

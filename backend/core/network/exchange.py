@@ -18,6 +18,7 @@ from backend.core.network.errors import (
     NotConnected,
     Phase,
     TooLarge,
+    described,
 )
 
 if TYPE_CHECKING:
@@ -228,8 +229,8 @@ class Exchange:
         if self._has_expired:
             return self.error(Deadline, "the time for the request is up")
         if self._phase == "body" or isinstance(error, HttpProcessingError):
-            return self.error(BrokenAnswer, f"{type(error).__name__}: {error}")
-        return self.error(NoAnswer if self._sent else NotConnected, f"{type(error).__name__}: {error}")
+            return self.error(BrokenAnswer, described(error))
+        return self.error(NoAnswer if self._sent else NotConnected, described(error))
 
     def error(self, kind: type[GateError], message: str) -> GateError:
         """Return an error of this exchange, saying how far it got."""

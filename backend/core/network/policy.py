@@ -125,7 +125,8 @@ def _lenient_parts(url: str) -> tuple[str, str, int | None]:
 
 
 def _is_readable(url: str) -> bool:
+    """Whether httpx reads `url`, and nobody reads another host in it: a backslash is a slash to browsers."""
     try:
-        return bool(httpx.URL(url).host)
-    except httpx.InvalidURL:
+        return bool(httpx.URL(url).host) and "\\" not in urlsplit(url).netloc
+    except (httpx.InvalidURL, ValueError):
         return False

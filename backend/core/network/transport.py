@@ -30,6 +30,7 @@ from backend.core.network.errors import (
     SchemeRefused,
     TlsFailed,
     TooLarge,
+    described,
 )
 from backend.core.network.exchange import CLIENT_CLOSED, Body, Exchange
 from backend.core.network.message import head_bytes, known_body, strip_credentials
@@ -263,7 +264,7 @@ def _lengths(headers: list[tuple[bytes, bytes]]) -> Iterator[int]:
 
 
 def _not_connected(error: Exception, request: httpx.Request) -> GateError:
-    message = f"{type(error).__name__}: {error}"
+    message = described(error)
     if isinstance(error, aiohttp.ClientSSLError):
         return TlsFailed(message, request=request)
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error

@@ -1,0 +1,87 @@
+"""Kept connections: used again when clean, never when something unasked came over them."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import tornado.ioloop
+
+from backend.core.http import BrokenAnswer, NoAnswer
+from tests.fixtures.hostile_server import Field, open_field
+
+
+@pytest.fixture
+def field(io_loop: tornado.ioloop.IOLoop) -> Iterator[Field]:
+    yield from open_field(io_loop)
+
+
+async def test_a_get_uses_the_connection_of_the_last_one(field: Field) -> None:
+    first = await field.client.get(field.server.url("page"))
+    second = await field.client.get(field.server.url("page"))
+
+    assert (first.extensions["reused"], second.extensions["reused"]) == (False, True)
+    assert field.server.accepted == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_call_that_changes_something_has_a_connection_of_its_own(field: Field, method: str) -> None:
+    await field.client.get(field.server.url("ok"))
+    response = await field.client.request(method, field.server.url("head"))
+
+    assert response.extensions["reused"] is False
+    assert b"connection: close" in response.content.lower()
+
+
+async def test_a_get_asked_to_be_fresh_has_a_connection_of_its_own(field: Field) -> None:
+    await field.client.get(field.server.url("ok"))
+    response = await field.client.get(field.server.url("ok"), extensions={"fresh": True})
+
+    assert (response.extensions["reused"], field.server.accepted) == (False, 2)
+
+
+@pytest.mark.parametrize("path", ["evil-at-once", "evil-later", "evil-in-part"])
+async def test_bytes_nobody_asked_for_are_never_an_answer(field: Field, path: str) -> None:
+    first = await field.client.get(field.server.url(path))
+    await asyncio.sleep(0.05)
+    others = [await field.client.get(field.server.url("ok")) for _ in range(3)]
+
+    assert [first.content, *(other.content for other in others)] == [b"good", b"ok", b"ok", b"ok"]
+
+
+async def test_junk_in_the_packet_of_an_answer_breaks_that_answer_and_no_other(field: Field) -> None:
+    with pytest.raises(BrokenAnswer):
+        await field.client.get(field.server.url("evil-junk"))
+
+    assert (await field.client.get(field.server.url("ok"))).content == b"ok"
+
+
+async def test_a_connection_the_server_closed_is_not_used_again(field: Field) -> None:
+    await field.client.get(field.server.url("close-soon"))
+    await asyncio.sleep(0.05)
+    response = await field.client.get(field.server.url("ok"))
+
+    assert (response.content, response.extensions["reused"]) == (b"ok", False)
+
+
+async def test_a_get_on_a_connection_just_closed_fails_once_and_says_so(field: Field) -> None:
+    await field.client.get(field.server.url("close-second"))
+
+    with pytest.raises(NoAnswer) as caught:
+        await field.client.get(field.server.url("close-second"))
+
+    assert (caught.value.reused, caught.value.sent, len(field.server.heads)) == (True, True, 2)
+
+
+async def test_a_post_never_meets_a_stale_connection(field: Field) -> None:
+    await field.client.get(field.server.url("close-second"))
+    response = await field.client.post(field.server.url("close-second"), content=b"x")
+
+    assert (response.content, field.server.posts) == (b"ok", 1)
+
+
+async def test_idle_connections_are_few_however_many_servers_there_were(field: Field) -> None:
+    await asyncio.gather(*(field.client.get(field.server.url("slow/0.02")) for _ in range(50)))
+
+    live = field.gate.live()
+    assert (live.requests, live.sockets) == (0, field.server.client_sockets())
+    assert 0 < live.sockets <= 50
