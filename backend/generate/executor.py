@@ -10,6 +10,7 @@ from backend.domain.execution import Execution, TaskContext
 from backend.domain.platform import Availability
 from backend.domain.task import Books, Ending, Stage, StopReason, Task
 from backend.domain.text import Text
+from backend.generate.outputs import stored_outputs
 from backend.generate.provider import GenerateTools, Provider
 
 
@@ -30,8 +31,7 @@ class GenerateExecutor:
 
     async def recount(self, task: Task) -> Books:
         """Return the books of a task that nobody runs: outputs stored are ok, the one in hand is aborted."""
-        artifacts = await self._tools.artifacts.of_task(task.task_id)
-        ok = sum(one.role == "output" for one in artifacts)
+        ok = await stored_outputs(self._tools.artifacts, task)
         was_taken_up = task.upstream is not None or task.books.requested > 0
         requested = max(ok, task.books.requested, int(was_taken_up))
         return Books(requested=requested, ok=ok, stored=ok, aborted=requested - ok, queued_left=int(not requested))
