@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from backend.core.embedded import DataDirInUseError, DataDirLock, EmbeddedStoreError
+from backend.core.embedded import lock as lock_module
 from backend.core.embedded.lock import LOCK_NAME
 from backend.core.settings import ROOT
 
@@ -41,10 +42,15 @@ async def test_second_owner_is_refused_with_the_pid_of_the_first(data_dir: Path)
     first.release()
 
 
-async def test_folder_below_the_root_is_shown_short() -> None:
-    error = DataDirInUseError("data/", 7)
+async def test_folder_below_the_root_is_shown_short(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock_module, "ROOT", data_dir)
+    first = DataDirLock(data_dir / "data")
+    await first.acquire()
 
-    assert str(error) == "data/ is in use by process 7"
+    with pytest.raises(DataDirInUseError, match=rf"^data/ is in use by process {os.getpid()}$"):
+        await DataDirLock(data_dir / "data").acquire(wait_s=0)
+
+    first.release()
 
 
 async def test_waiting_owner_gets_the_lock_of_a_dying_one(data_dir: Path) -> None:
