@@ -1,0 +1,258 @@
+"""What callers can do with tasks. The work starts here, on the server's own loop."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import tornado.ioloop
+from loguru import logger
+
+from backend.core.cache import Cache
+from backend.core.clock import Clock
+from backend.domain.errors import (
+    CacheUnavailableError,
+    MediaCrawerError,
+    StateConflictError,
+    StoreUnavailableError,
+    TaskNotFoundError,
+)
+from backend.domain.task import NewTask, StopReason, Task, TaskStatus
+from backend.domain.text import Text
+from backend.runner.runner import Runner
+from backend.services.task_requests import TaskDrafter, TaskRequest, body_hash
+from backend.store.events import EventStore, LogPage
+from backend.store.task_queries import TaskPage, TaskQueries, TaskQuery
+from backend.store.tasks import TaskStore
+
+_FLAG_WITHIN_S = 1.0
+_LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A task that was created, or that an earlier call with the same Idempotency-Key had created."""
+
+    task: Task
+    is_replay: bool
+
+
+class Recounter(Protocol):
+    """Does the follow-up `books` of a task that ended without a run."""
+
+    async def recount(self, task: Task) -> None:
+        """Store the recounted books."""
+
+
+class TaskService:
+    """Create, read, cancel, start, resume, retry, purge."""
+
+    def __init__(
+        self,
+        tasks: TaskStore,
+        queries: TaskQueries,
+        events: EventStore,
+        *,
+        cache: Cache,
+        clock: Clock,
+        drafter: TaskDrafter,
+        runner: Runner,
+    ) -> None:
+        self._tasks = tasks
+        self._queries = queries
+        self._events = events
+        self._cache = cache
+        self._clock = clock
+        self._drafter = drafter
+        self._runner = runner
+        self._recounter: Recounter | None = None
+
+    def recount_with(self, recounter: Recounter) -> None:
+        """Have follow-ups of cancelled tasks done at once by this one (the sweeper, which needs us first)."""
+        self._recounter = recounter
+
+    # -- create and run ------------------------------------------------------------------------------------------
+
+    async def create_task(
+        self, request: TaskRequest, *, idempotency_key: str | None = None, require_available: bool = False
+    ) -> Created:
+        """Store a task and schedule it on the server's own loop; a manual one waits for `start`.
+
+        Raises the errors of `TaskDrafter.draft`, IdempotencyConflictError and StoreUnavailableError.
+        """
+        new = self._drafter.draft(request, require_available=require_available)
+        new = replace(new, idempotency_key=idempotency_key, body_hash=body_hash(new))
+        try:
+            return await self._store_and_schedule(new)
+        except StoreUnavailableError as error:
+            logger.error("❌ 创建任务失败: {}", error)
+            raise
+
+    async def _store_and_schedule(self, new: NewTask) -> Created:
+        task, is_replay = await self._tasks.create(self._new_id(), new)
+        if is_replay:
+            return Created(task, is_replay=True)
+        if task.status is TaskStatus.HELD:
+            logger.opt(depth=1).info("任务已创建，等待执行: {}", task.task_id)
+        else:
+            logger.opt(depth=1).success("✅ 任务创建成功: {}", task.task_id)
+            self.schedule_new(task)
+        return Created(task, is_replay=False)
+
+    def schedule_new(self, task: Task) -> None:
+        """Schedule a task that has just become pending, unless it is not due or must queue behind older ones."""
+        if task.run_at > self._clock.now():
+            return
+        if self._runner.may_start(task):
+            self.schedule(task)
+        else:
+            self._runner.has_backlog = True
+
+    def schedule(self, task: Task) -> None:
+        """Start the work on the server's own loop; the sweeper is given this same callable."""
+        # asyncio.create_task here once bound the work to whatever loop was current, and tasks were lost with
+        # a loop error; spawn_callback on the server's loop is the mend (docs/decisions/0002).
+        tornado.ioloop.IOLoop.current().spawn_callback(self._execute_task, task)
+
+    async def _execute_task(self, task: Task) -> None:
+        async with self._runner.attempt(task) as attempt:
+            if attempt is None:
+                return
+            logger.info("🚀 开始执行任务: {}", task.task_id)
+            await attempt.carry_out()
+
+    # -- read ----------------------------------------------------------------------------------------------------
+
+    async def get(self, task_id: str) -> Task:
+        """Return a task. Raises TaskNotFoundError."""
+        task = await self._tasks.get(task_id)
+        if task is None:
+            raise TaskNotFoundError(task_id)
+        return task
+
+    async def list(self, query: TaskQuery) -> TaskPage:
+        """Return a page of tasks. Raises BadCursorError."""
+        return await self._queries.page(query)
+
+    async def logs(
+        self, task_id: str, *, limit: int, after: int | None = None, before: int | None = None, level: str = "debug"
+    ) -> LogPage:
+        """Return lines of a task's log. Raises TaskNotFoundError."""
+        task = await self.get(task_id)
+        return await self._events.page(task, limit=limit, after=after, before=before, level=level)
+
+    async def wait(self, task_id: str, *, until: str, timeout_s: float, version: int | None = None) -> Task:
+        """Return the task when it is final (`until` = final), or above `version` (changed), or after `timeout_s`.
+
+        Without a version, `changed` counts from the record as it is now. Raises TaskNotFoundError.
+        """
+        end = self._clock.elapsed() + timeout_s
+        task = await self.get(task_id)
+        known = task.version if version is None else version
+        while not (task.status.is_final or (until == "changed" and task.version > known)):
+            left_s = end - self._clock.elapsed()
+            if left_s <= 0:
+                break
+            await self._pause(task_id, min(_LOOK_EVERY_S, left_s))
+            task = await self.get(task_id)
+        return task
+
+    # -- change --------------------------------------------------------------------------------------------------
+
+    async def cancel_task(self, task_id: str, *, by: str, wait_s: float = 0.0) -> Task:
+        """Ask for the end of a task; return its record at once, or at its end, at the latest after `wait_s`.
+
+        MongoDB decides; the registry and the flag only make it fast. Idempotent. Raises TaskNotFoundError.
+        """
+        requested_at = self._clock.now()
+        task = await self._tasks.cancel(task_id, by=by, requested_at=requested_at)
+        if task is None:
+            task = await self.get(task_id)
+            if task.status.is_final:
+                return task
+        else:
+            logger.info("🛑 任务已标记为取消: {}", task_id)
+        await self._make_known(task)
+        if task.status is TaskStatus.CANCELLED:
+            return await self._settled(task)
+        if wait_s > 0:
+            return await self.wait(task_id, until="final", timeout_s=wait_s)
+        return task
+
+    async def start(self, task_id: str, *, by: str) -> Task:
+        """Let a held task run. Raises TaskNotFoundError, StateConflictError."""
+        return await self._requeued(await self._tasks.release_held(task_id, by=by), task_id)
+
+    async def resume(self, task_id: str, *, by: str) -> Task:
+        """Let a waiting task go on. Raises TaskNotFoundError, StateConflictError."""
+        return await self._requeued(await self._tasks.resume_waiting(task_id, by=by), task_id)
+
+    async def retry(self, task_id: str, *, by: str) -> Task:
+        """Create a new task with the parameters of an ended one. Raises TaskNotFoundError, StateConflictError."""
+        old = await self.get(task_id)
+        if not old.status.is_final:
+            raise _conflict(old)
+        new = NewTask(
+            *(old.kind, old.platform, old.type, old.params, old.title, by, old.labels, old.priority),
+            max_attempts=old.max_attempts,
+            deadline_s=old.deadline_s,
+            ignored=old.ignored,
+            notice=self._drafter.notice_of(old.platform),
+            batch_id=old.batch_id,
+            retry_of=old.task_id,
+        )
+        return (await self._store_and_schedule(new)).task
+
+    async def purge(self, task_id: str) -> None:
+        """Remove an ended task with its results: hidden at once. Raises TaskNotFoundError, StateConflictError."""
+        if not await self._tasks.hide(task_id):
+            raise _conflict(await self.get(task_id))
+
+    # -- below ---------------------------------------------------------------------------------------------------
+
+    async def _make_known(self, task: Task) -> None:
+        self._runner.stop_run(task.task_id, StopReason.USER)
+        try:
+            async with asyncio.timeout(_FLAG_WITHIN_S):
+                await self._cache.flag_cancel(task.task_id)
+        except (CacheUnavailableError, TimeoutError):
+            logger.warning("Redis does not answer: the cancel of {} reaches other servers by the beat", task.task_id)
+        nobody_runs_it = task.worker_id is None and not self._runner.is_live(task.task_id)
+        if task.status is TaskStatus.CANCELLING and nobody_runs_it:
+            tornado.ioloop.IOLoop.current().spawn_callback(self._runner.abandon, task)
+
+    async def _settled(self, task: Task) -> Task:
+        if task.after and self._recounter is not None:
+            await self._recounter.recount(task)
+            task = await self.get(task.task_id)
+        saved, took_ms = task.books.stored, task.cancel_latency_ms or 0.0
+        logger.info("✅ 任务已取消: {}, 用时 {:.0f} ms, 已保存 {} 条", task.task_id, took_ms, saved)
+        return task
+
+    async def _requeued(self, task: Task | None, task_id: str) -> Task:
+        if task is None:
+            raise _conflict(await self.get(task_id))
+        self.schedule_new(task)
+        return task
+
+    async def _pause(self, task_id: str, seconds: float) -> None:
+        run = next((run for run in self._runner.live() if run.task_id == task_id), None)
+        if run is None:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await run.ended.wait()
+        except TimeoutError:
+            return
+
+    def _new_id(self) -> str:
+        # Time first, so that ids sort by age; the rest keeps two servers apart.
+        return f"t_{int(self._clock.now().timestamp() * 1000):011x}{secrets.token_hex(5)}"
+
+
+def _conflict(task: Task) -> MediaCrawerError:
+    status = task.status.value
+    return StateConflictError(
+        Text(f"任务当前状态是 {status}，不能执行此操作", f"The task is {status}; this cannot be done now")
+    )
