@@ -171,6 +171,7 @@ function settle(root: JsonSchema, property: JsonSchema): JsonSchema {
     const inner = innerOf(root, schema)
     if (inner === null) return schema
     const { $ref: _ref, allOf: _all, anyOf: _any, ...outer } = schema
+    if (Array.isArray(outer.type)) delete outer.type
     schema = { ...inner, ...outer }
   }
   return {}
@@ -185,7 +186,7 @@ function innerOf(root: JsonSchema, schema: JsonSchema): JsonSchema | null {
   if (any && real?.length === 1 && real.length < any.length) return real[0]!
   if (Array.isArray(schema.type)) {
     const types = schema.type.filter((name) => name !== 'null')
-    return types.length === 1 && types.length < schema.type.length ? { ...schema, type: types[0]! } : null
+    return types.length === 1 && types.length < schema.type.length ? { type: types[0]! } : null
   }
   return null
 }

@@ -1,0 +1,78 @@
+import type { TaskRecord } from '@/api/types'
+
+/** A running crawl, but for what a test says otherwise. */
+export function aTask(change: Partial<TaskRecord> = {}): TaskRecord {
+  return {
+    task_id: 't_1',
+    version: 1,
+    kind: 'crawl',
+    platform: 'web',
+    type: 'site',
+    title: 'docs.example.org',
+    labels: [],
+    batch_id: null,
+    schedule_id: null,
+    retry_of: null,
+    created_by: 'local',
+    status: 'running',
+    is_final: false,
+    message: null,
+    notice: null,
+    priority: 0,
+    params: {},
+    ignored: [],
+    attempt: 1,
+    max_attempts: 3,
+    dead: false,
+    deadline_s: 86_400,
+    worker_id: 'w_1',
+    created_at: '2026-11-21T08:00:00.000Z',
+    updated_at: '2026-11-21T08:00:00.000Z',
+    run_at: '2026-11-21T08:00:00.000Z',
+    started_at: '2026-11-21T08:00:01.000Z',
+    ended_at: null,
+    progress: { done: 382, total: 500, unit: 'page', rate: 6.2, eta_s: 19, stage: 'fetch' },
+    books: {
+      requested: 401,
+      ok: 382,
+      empty: 1,
+      blocked: 0,
+      failed: 6,
+      skipped: 12,
+      aborted: 0,
+      stored: 382,
+      queued_left: 240,
+      skipped_by: { robots: 12 },
+      reported_total: null,
+      fetched_unique: 382,
+      balanced: null,
+    },
+    cancel: null,
+    cancel_latency_ms: null,
+    upstream: null,
+    cost: null,
+    error: null,
+    artifacts: [],
+    checkpoint: null,
+    history: [],
+    ...change,
+  }
+}
+
+export function cancelledTask(change: Partial<TaskRecord> = {}): TaskRecord {
+  return aTask({
+    status: 'cancelled',
+    is_final: true,
+    version: 9,
+    ended_at: '2026-11-21T08:02:00.000Z',
+    cancel_latency_ms: 420,
+    cancel: {
+      requested_at: '2026-11-21T08:01:59.580Z',
+      requested_by: 'local',
+      ended_at: '2026-11-21T08:02:00.000Z',
+      released: { tasks: 1, connections: 2, children: 0, files: 0 },
+      saved: 382,
+    },
+    ...change,
+  })
+}
