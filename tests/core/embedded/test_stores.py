@@ -162,6 +162,18 @@ async def test_lock_of_the_container_is_left_to_it(data_dir: Path) -> None:
     lock.release()
 
 
+async def test_living_child_keeps_others_off_the_folder(data_dir: Path) -> None:
+    stores = EmbeddedStores(data_dir, with_mongo=False)
+    await stores.start()
+    stores.lock.release()
+
+    with pytest.raises(DataDirInUseError):
+        await DataDirLock(data_dir).acquire(wait_s=0)
+
+    await stores.stop()
+    await DataDirLock(data_dir).acquire(wait_s=0)
+
+
 def test_memory_stores_are_loud() -> None:
     with captured_log() as lines:
         warn_of_memory_stores()
