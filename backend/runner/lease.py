@@ -53,6 +53,11 @@ class LeaseKeeper:
             await asyncio.wait(self._loops)
         self._loops = []
 
+    @property
+    def is_beating(self) -> bool:
+        """Whether both loops run."""
+        return bool(self._loops) and not any(loop.done() for loop in self._loops)
+
     def add(self, run: Run) -> None:
         """Beat for this run from now on: it was claimed."""
         self._runs[run.task_id] = run

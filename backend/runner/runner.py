@@ -86,6 +86,11 @@ class Runner:
         """Have `call` called each time a slot was given back."""
         self._on_slot_free = call
 
+    @property
+    def is_beating(self) -> bool:
+        """Whether the leases of this process are kept alive."""
+        return self.keeper.is_beating
+
     def live(self) -> Sequence[Run]:
         """Return the runs of this process."""
         return list(self._runs.values())

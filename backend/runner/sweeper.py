@@ -23,7 +23,7 @@ _REAP_EVERY = 5
 _OLDEST_EVERY = 8
 _AT_ONCE = 200
 
-Removal = Callable[[str], Awaitable[None]]
+Removal = Callable[[str], Awaitable[object]]
 
 
 class Sweeper:
