@@ -1,6 +1,7 @@
 """A cancel at any moment leaves nothing behind, and the next hundred requests work."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 import tornado.ioloop
 
+from backend.core.http import GateError
 from tests.fixtures.hostile_server import PAGE, Field, HostileServer, open_field, until
 
 
@@ -88,6 +90,25 @@ async def test_cancel_in_any_phase_leaves_no_socket_and_no_request(field: Field,
     assert all(call.cancelled() for call in calls)
     assert (live.requests, live.sockets, field.server.client_sockets()) == (0, 0, 0)
     assert await probe(field) == 100
+
+
+async def test_cancels_at_random_moments_leave_the_client_whole(field: Field) -> None:
+    dice = random.Random(1)
+    paths = ["page", "slow/0.02", "slow-body/0.02", "coded/gzip", "half", "close", "echo"]
+
+    async def one(path: str, delay_s: float) -> None:
+        method = "POST" if path == "echo" else "GET"
+        call = asyncio.create_task(field.client.request(method, field.server.url(path), content=UPLOAD[:300_000]))
+        await asyncio.wait([call], timeout=delay_s)
+        call.cancel()
+        await asyncio.wait([call])
+        assert call.cancelled() or call.exception() is None or isinstance(call.exception(), GateError)
+
+    await asyncio.gather(*(one(dice.choice(paths), dice.random() * 0.08) for _ in range(400)))
+    await turns(5)
+
+    assert field.gate.live().requests == 0
+    assert [await probe(field), await probe(field)] == [100, 100]
 
 
 async def test_cancel_while_queued_gives_the_place_to_the_next(field: Field) -> None:

@@ -258,3 +258,19 @@ async def test_every_gate_error_is_one_of_httpx(field: Field) -> None:
     ]
 
     assert all(issubclass(ours, theirs) and issubclass(ours, GateError) for ours, theirs in expected)
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (httpx.ConnectError("x"), "CONNECT_FAILED"),
+        (httpx.ReadTimeout("x"), "DEADLINE"),
+        (httpx.WriteError("x"), "NO_ANSWER"),
+        (httpx.RemoteProtocolError("x"), "BROKEN_ANSWER"),
+        (httpx.DecodingError("x"), "BROKEN_ANSWER"),
+        (httpx.InvalidURL("x"), "SCHEME_REFUSED"),
+        (httpx.LocalProtocolError("x"), "INTERNAL"),
+    ],
+)
+def test_an_error_of_httpx_itself_has_a_name_too(error: httpx.HTTPError | httpx.InvalidURL, name: str) -> None:
+    assert error_name(error) == name

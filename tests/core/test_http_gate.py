@@ -23,11 +23,12 @@ from backend.core.http import (
     error_name,
     refusal_of,
 )
-from tests.fixtures.hostile_server import LOOPBACK, Field, HostileServer, open_field, until
+from tests.fixtures.hostile_server import LOOPBACK, NO_CA, Field, HostileServer, open_field, until
 
 # Loopback has many addresses on Linux; this one is open here and 127.0.0.1 is not.
 OPEN = "127.0.0.7"
 NAMES = {
+    "localhost": ["127.0.0.1"],
     "good.test": [OPEN],
     "bad.test": ["127.0.0.1"],
     "mixed.test": [OPEN, "127.0.0.1"],
@@ -38,6 +39,7 @@ NAMES = {
 
 
 def lookup(host: str, port: int, family: int) -> Sequence[str]:
+    host = host.rstrip(".")
     if host not in NAMES:
         raise socket.gaierror(socket.EAI_NONAME, f"unknown: {host} {port} {family}")
     return NAMES[host]
@@ -47,7 +49,9 @@ class Town:
     """A gate that may speak to OPEN only, a server there, and one where it may not go."""
 
     def __init__(self) -> None:
-        self.gate = HttpGate(policy=NetworkPolicy(allow_private=(f"{OPEN}/32",)), user_agent="t", lookup=lookup)
+        self.gate = HttpGate(
+            policy=NetworkPolicy(allow_private=(f"{OPEN}/32",)), user_agent="t", verify=NO_CA, lookup=lookup
+        )
         self.open, self.closed = HostileServer(OPEN), HostileServer()
 
     async def start(self) -> None:
@@ -96,6 +100,8 @@ INWARD_HOSTS = [
     "127。0。0。1",
     "①②⑦.0.0.1",
     "1.2.3.4.5",
+    "localhost",
+    "localhost.",
     "bad.test",
     "mixed.test",
     "mapped.test",
@@ -242,7 +248,7 @@ async def test_a_request_sent_twice_by_its_owner_has_all_its_time_again(field: F
 
 
 async def test_queueing_counts_into_the_deadline_and_nothing_is_sent(io_loop: tornado.ioloop.IOLoop) -> None:
-    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", limit=1)
+    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", verify=NO_CA, limit=1)
     server = HostileServer()
     await server.start()
     await gate.start()
@@ -259,7 +265,7 @@ async def test_queueing_counts_into_the_deadline_and_nothing_is_sent(io_loop: to
 
 
 async def test_the_limit_is_how_many_run_at_once(io_loop: tornado.ioloop.IOLoop) -> None:
-    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", limit=3)
+    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", verify=NO_CA, limit=3)
     server = HostileServer()
     await server.start()
     await gate.start()
@@ -284,7 +290,7 @@ async def test_a_trusted_origin_may_be_private_and_nothing_else_goes_through_its
     await server.start()
     await other.start()
     policy = NetworkPolicy(trusted_origins=frozenset({server.origin() + "/v1"}))
-    gate = HttpGate(policy=policy, user_agent="t")
+    gate = HttpGate(policy=policy, user_agent="t", verify=NO_CA)
     await gate.start()
     client = gate.trusted(server.url("api/v4"))
 
@@ -321,7 +327,7 @@ async def test_our_own_port_is_refused_even_to_a_trusted_client(io_loop: tornado
         trusted_origins=frozenset({ours.origin()}),
         denied=frozenset({(ANY_LOCAL, ours.port)}),
     )
-    gate = HttpGate(policy=policy, user_agent="t", lookup=lambda *_: ["127.0.0.1"])
+    gate = HttpGate(policy=policy, user_agent="t", verify=NO_CA, lookup=lambda *_: ["127.0.0.1"])
     await gate.start()
 
     urls = [ours.url("ok"), ours.url("ok", "localhost"), ours.url("ok", "[::ffff:127.0.0.1]")]
@@ -341,7 +347,7 @@ async def test_slow_names_leave_the_default_executor_free(io_loop: tornado.ioloo
         answered.wait(10)
         return []
 
-    gate = HttpGate(policy=NetworkPolicy(), user_agent="t", lookup=slow)
+    gate = HttpGate(policy=NetworkPolicy(), user_agent="t", verify=NO_CA, lookup=slow)
     await gate.start()
     calls = [
         asyncio.create_task(gate.outside.get(f"http://n{number}.test/", extensions={"total_s": 0.2}))
@@ -360,7 +366,7 @@ async def test_slow_names_leave_the_default_executor_free(io_loop: tornado.ioloo
 
 async def test_a_proxy_in_the_environment_is_not_used(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t")
+    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", verify=NO_CA)
     await gate.start()
 
     response = await gate.outside.get(field.server.url("ok"))
@@ -376,7 +382,7 @@ async def test_the_user_agent_is_ours(field: Field) -> None:
 
 
 def test_a_gate_that_was_not_started_has_no_clients() -> None:
-    gate = HttpGate(policy=NetworkPolicy(), user_agent="t")
+    gate = HttpGate(policy=NetworkPolicy(), user_agent="t", verify=NO_CA)
 
     with pytest.raises(RuntimeError):
         _ = gate.outside
@@ -386,7 +392,7 @@ def test_a_gate_that_was_not_started_has_no_clients() -> None:
 
 
 async def test_a_stopped_gate_raises_runtime_error_and_never_a_network_error(field: Field) -> None:
-    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t")
+    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", verify=NO_CA)
     await gate.start()
     client = gate.outside
     await gate.stop()
@@ -399,7 +405,7 @@ async def test_a_stopped_gate_raises_runtime_error_and_never_a_network_error(fie
 
 @pytest.mark.parametrize("path", ["hang", "drip-body", "unread"])
 async def test_stop_cuts_what_is_in_flight_with_runtime_error(field: Field, path: str) -> None:
-    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t")
+    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", verify=NO_CA)
     await gate.start()
     calls = [asyncio.create_task(gate.outside.post(field.server.url(path), content=bytes(3_000_000))) for _ in range(3)]
     await until(lambda: len(field.server.heads) == 3)
@@ -412,7 +418,7 @@ async def test_stop_cuts_what_is_in_flight_with_runtime_error(field: Field, path
 
 
 def test_a_client_of_a_closed_loop_raises_runtime_error_and_never_a_network_error() -> None:
-    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t")
+    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", verify=NO_CA)
 
     async def start_and_stop_nothing() -> httpx.AsyncClient:
         await gate.start()
@@ -426,7 +432,7 @@ def test_a_client_of_a_closed_loop_raises_runtime_error_and_never_a_network_erro
 
 async def test_start_and_stop_leave_no_thread(io_loop: tornado.ioloop.IOLoop) -> None:
     before = set(threading.enumerate())
-    gate = HttpGate(policy=NetworkPolicy(), user_agent="t", lookup=lambda *_: ["127.0.0.1"])
+    gate = HttpGate(policy=NetworkPolicy(), user_agent="t", verify=NO_CA, lookup=lambda *_: ["127.0.0.1"])
     await gate.start()
     with pytest.raises(Forbidden):
         await gate.outside.get("http://a.test/")

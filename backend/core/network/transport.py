@@ -110,9 +110,9 @@ class GateTransport(httpx.AsyncBaseTransport):
         route = self._route_of(request)
         trip = self._trip_of(request, route)
         is_reusable = request.method in _SAFE_METHODS and not request.extensions.get("fresh")
-        head = head_bytes(request, is_closing=not is_reusable)
+        head, body = head_bytes(request, is_closing=not is_reusable), known_body(request)
         exchange = await self._open(request, trip, is_reusable=is_reusable)
-        message = await exchange.run(head, known_body(request), is_secure=route.is_secure)
+        message = await exchange.run(head, body, is_secure=route.is_secure)
         return self._answer(request, exchange, message)
 
     def _check_usable(self) -> None:
@@ -231,7 +231,7 @@ class GateTransport(httpx.AsyncBaseTransport):
         self, request: httpx.Request, exchange: Exchange, message: "RawResponseMessage"
     ) -> tuple[Body, list[tuple[bytes, bytes]], list[str]]:
         """Return the body, the headers without those httpx would decode by again, and the codings."""
-        limit_bytes = request.extensions.get("max_body_bytes") or self._limits.max_body_bytes
+        limit_bytes = int(request.extensions.get("max_body_bytes", self._limits.max_body_bytes))
         headers = list(message.raw_headers)
         has_body = request.method != "HEAD"
         if has_body and any(length > limit_bytes for length in _lengths(headers)):
