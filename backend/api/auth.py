@@ -120,9 +120,7 @@ class TokenCheck:
             self._failures.popitem(last=False)
 
 
-def make_checks(
-    settings: Settings, *, elapsed: Callable[[], float]
-) -> tuple[HostCheck, OriginCheck, TokenCheck]:
+def make_checks(settings: Settings, *, elapsed: Callable[[], float]) -> tuple[HostCheck, OriginCheck, TokenCheck]:
     """Return the checks these settings ask for."""
     token = settings.auth_token.get_secret_value() if settings.auth_token else None
     return (

@@ -14,7 +14,7 @@ from tornado.web import Finish, RequestHandler
 
 from backend.api.auth import HostCheck, OriginCheck, TokenCheck
 from backend.api.body import read_object
-from backend.api.errors import ApiError, code_of, headers_of, known_error, not_found, payload_of
+from backend.api.errors import CODES, ApiError, code_of, headers_of, known_error, not_found, payload_of
 from backend.api.language import Language, Speech, speech_of
 from backend.api.query import read_query
 from backend.api.wire import JSON_TYPE, dump
@@ -86,6 +86,11 @@ class BaseHandler(RequestHandler):
         """The languages of the answer."""
         return speech_of(self.request.headers.get("Accept-Language", ""), self.door.language)
 
+    @property
+    def caller(self) -> str:
+        """Who asks, as records say it. There is one person until there are users."""
+        return "local"
+
     def set_default_headers(self) -> None:
         """Set what goes with every answer, errors too."""
         self._headers["Server"] = "MediaCrawer"
@@ -106,7 +111,9 @@ class BaseHandler(RequestHandler):
 
     async def head(self, *path: str) -> None:
         """Answer as GET does; Tornado leaves the body out."""
-        await self.get(*path)
+        answered = self.get(*path)
+        if answered is not None:
+            await answered
 
     def options(self, *path: str) -> None:
         """Answer a browser's question before a call from an allowed origin."""
@@ -127,7 +134,7 @@ class BaseHandler(RequestHandler):
         self.set_status(code_of(error) // 100)
         for name, value in headers_of(error).items():
             self.set_header(name, value)
-        if self.get_status() == 405:
+        if code_of(error) == CODES["METHOD_NOT_ALLOWED"]:
             self.set_header("Allow", ", ".join(self._allowed()))
         self._headers["Cache-Control"] = "no-store"
         self.write_json(payload_of(error, self.speech, self.request_id))
@@ -172,7 +179,7 @@ class BaseHandler(RequestHandler):
 class ApiHandler(BaseHandler):
     """A handler under /api: JSON in, JSON out."""
 
-    _work: "asyncio.Task[Any] | None" = None
+    _waiting: "asyncio.Task[Any] | None" = None
 
     def set_default_headers(self) -> None:
         """Set what goes with every answer; nothing of the API is kept by a cache."""
@@ -199,19 +206,20 @@ class ApiHandler(BaseHandler):
 
     async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
         """Return the result of a wait, given up when the caller hangs up."""
-        self._work = asyncio.create_task(work, name=f"request:{self.request_id}")
+        waiting = asyncio.create_task(work, name=f"request:{self.request_id}")
+        self._waiting = waiting
         try:
-            return await self._work
-        except asyncio.CancelledError:
-            if not self._work.cancelled() or (task := asyncio.current_task()) is None or task.cancelling():
-                self._work.cancel()
-                raise
-            raise Finish from None
+            await asyncio.wait({waiting})
+        finally:
+            waiting.cancel()
+        if waiting.cancelled():
+            raise Finish
+        return waiting.result()
 
     def on_connection_close(self) -> None:
         """Give up the wait nobody listens to."""
-        if self._work is not None:
-            self._work.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
 
 
 class UnknownPathHandler(ApiHandler):

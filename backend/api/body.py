@@ -64,9 +64,7 @@ def _check_utf8(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError as error:
-        message = Text(
-            f"请求体不是 UTF-8 (第 {error.start} 字节)", f"The body is not UTF-8 (byte {error.start})"
-        )
+        message = Text(f"请求体不是 UTF-8 (第 {error.start} 字节)", f"The body is not UTF-8 (byte {error.start})")
         advice = Text("用 UTF-8 编码发送请求体", "Send the body in UTF-8")
         raise ApiError("NOT_UTF8", message, advice=advice) from None
 

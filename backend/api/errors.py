@@ -42,7 +42,9 @@ CODES: Mapping[str, int] = {
 RETRY_AFTER_S = 3
 
 _INTERNAL = Text("服务器内部错误", "Internal server error")
-_INTERNAL_ADVICE = Text("请把 request_id 告诉管理员，日志里有详情", "Tell the administrator the request_id; the log has it")
+_INTERNAL_ADVICE = Text(
+    "请把 request_id 告诉管理员，日志里有详情", "Tell the administrator the request_id; the log has it"
+)
 _BODY_TYPE = Text("请求体必须是 application/json", "The body must be application/json")
 
 
@@ -122,10 +124,10 @@ def _from_tornado(error: HTTPError) -> MediaCrawerError | None:
         case 405:
             return ApiError("METHOD_NOT_ALLOWED", Text("不支持该方法", "This method is not supported here"))
         case 400:
-            return ApiError("BAD_JSON", Text("请求无法解析", "The request cannot be read"))
-        case 403:
-            return ApiError("FORBIDDEN", Text("不允许访问", "Not allowed"))
-        case 404:
+            # Tornado's only one left: a path that is not UTF-8.
+            return ApiError("NOT_UTF8", Text("地址不是 UTF-8", "The address is not UTF-8"))
+        case 403 | 404:
+            # The static files' own words; which of them it is nobody needs to know.
             return not_found()
         case _:
             return None

@@ -120,9 +120,7 @@ _TEXTS: Mapping[str, Callable[[Mapping[str, Any]], Text]] = {
     "less_than_equal": lambda ctx: Text(f"不能大于 {_limit(ctx, 'le')}", f"Must be at most {_limit(ctx, 'le')}"),
     "int_parsing_size": lambda _: Text("数字过大", "The number is too large"),
     "finite_number": lambda _: Text("必须是有限的数", "Must be a finite number"),
-    "NOT_ALLOWED": lambda ctx: Text(
-        f"只能是 {_limit(ctx, 'expected')}", f"Must be one of {_limit(ctx, 'expected')}"
-    ),
+    "NOT_ALLOWED": lambda ctx: Text(f"只能是 {_limit(ctx, 'expected')}", f"Must be one of {_limit(ctx, 'expected')}"),
     "BAD_FORMAT": lambda _: Text("格式不对", "Wrong format"),
     "BAD_TEXT": lambda _: Text("不是有效的 Unicode 文本", "Not valid Unicode text"),
     "BAD_URL": lambda _: Text("不是有效的网址", "Not a valid URL"),

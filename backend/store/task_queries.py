@@ -104,7 +104,7 @@ class TaskQueries:
             {"$and": [wanted, behind]} if behind else wanted, dict.fromkeys(_LEFT_OUT, 0)
         )
         found = found.sort([(field, order) for field in _fields(query.sort)]).limit(query.limit + 1)
-        return await self._read(query, lambda: found.to_list(None))
+        return list(await self._read(query, lambda: found.to_list(None)))
 
     async def _total(self, query: TaskQuery, wanted: Document, rows: Sequence[Document]) -> int:
         if query.cursor is None and len(rows) <= query.limit:

@@ -1,0 +1,131 @@
+"""`/system`, `/health`, the description of the API and its page."""
+
+import os
+from functools import cached_property
+from typing import Any
+
+from backend.api.base import ApiHandler, BaseHandler
+from backend.api.openapi import Operation, Route, describe
+from backend.api.query import NoQuery
+from backend.api.system.docs import render_docs
+from backend.api.system.schemas import (
+    HealthOut,
+    LiveOut,
+    ReadyOut,
+    SystemOut,
+    health_out,
+    reduced_health_out,
+    system_out,
+)
+
+_UNAVAILABLE = 503
+
+
+class SystemHandler(ApiHandler):
+    """The server from inside."""
+
+    async def get(self) -> None:
+        """Say what it is, how it is, and what it holds."""
+        self.read_query(NoQuery)
+        system = self.services.system
+        about, health = await system.about(), await system.health()
+        self.write_data(system_out(about, health, system.live(), self.speech, lag_ms=system.lag_ms))
+
+
+class HealthBase(BaseHandler):
+    """Answers everywhere, without a token and whatever the Host: those who watch know neither."""
+
+    def set_default_headers(self) -> None:
+        """Set what goes with every answer."""
+        super().set_default_headers()
+        self._headers["Cache-Control"] = "no-store"
+
+    def prepare(self) -> None:
+        """Let everybody in, but no page of another site."""
+        self.door.origins.check(self.request)
+
+    @cached_property
+    def is_insider(self) -> bool:
+        """Whether the caller may know more than the states."""
+        return self.door.hosts.allows(self.request) and self.door.token.is_known(self.request)
+
+
+class HealthHandler(HealthBase):
+    """All components."""
+
+    async def get(self) -> None:
+        """Ask each; 503 when MongoDB or the runner is down."""
+        system = self.services.system
+        health = await system.health()
+        self.set_status(_UNAVAILABLE if health.status == "down" else 200)
+        if self.is_insider:
+            self.write_json(health_out(health, await system.about(), self.speech, pid=os.getpid()))
+        else:
+            self.write_json(reduced_health_out(health))
+
+
+class LiveHandler(HealthBase):
+    """The loop."""
+
+    def get(self) -> None:
+        """Answer: that is the proof that it turns."""
+        self.write_json({"status": "ok"})
+
+
+class ReadyHandler(HealthBase):
+    """Whether requests are served."""
+
+    async def get(self) -> None:
+        """503 while starting, draining or down."""
+        health = await self.services.system.health()
+        is_ready = health.phase == "ready" and health.status != "down"
+        self.set_status(200 if is_ready else _UNAVAILABLE)
+        self.write_json({"status": health.status if health.phase == "ready" else health.phase})
+
+
+class OpenApiHandler(BaseHandler):
+    """The description of the API."""
+
+    def get(self) -> None:
+        """Give the OpenAPI document, made from the routes."""
+        self.write_json(self._document())
+
+    def _document(self) -> dict[str, Any]:
+        return describe(self.application.settings["routes"], version=self.services.system.version)
+
+
+class DocsHandler(OpenApiHandler):
+    """A page that shows the description and loads nothing."""
+
+    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+
+    def get(self) -> None:
+        """Show the description."""
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(render_docs(self._document()))
+
+
+_MORE = {200: "ok or degraded", 503: "down"}
+ROUTES = (
+    Route("/api/v1/system", SystemHandler, {"get": Operation("Show the server from inside", SystemOut)}),
+    Route(
+        "/health",
+        HealthHandler,
+        {"get": Operation("Ask how every component is", HealthOut, is_bare=True, statuses=_MORE)},
+    ),
+    Route("/health/live", LiveHandler, {"get": Operation("Ask whether the loop turns", LiveOut, is_bare=True)}),
+    Route(
+        "/health/ready",
+        ReadyHandler,
+        {
+            "get": Operation(
+                "Ask whether requests are served",
+                ReadyOut,
+                is_bare=True,
+                statuses={200: "ready", 503: "starting, draining or down"},
+            )
+        },
+    ),
+    Route("/openapi.json", OpenApiHandler, {"get": Operation("Read this document", dict[str, Any], is_bare=True)}),
+    Route("/docs", DocsHandler, {"get": Operation("Read this document as a page", None, media_type="text/html")}),
+)

@@ -1,0 +1,226 @@
+"""`/tasks`: make, list, read, cancel, start, resume, retry and purge tasks; read their logs and files."""
+
+import re
+
+from backend.api.artifacts.schemas import ArtifactList, artifact_out
+from backend.api.base import OK, ApiHandler
+from backend.api.openapi import Operation, Route
+from backend.api.query import NoQuery
+from backend.api.shapes import PageQuery
+from backend.api.tasks.records import (
+    HistoryList,
+    LogList,
+    Purged,
+    TaskList,
+    TaskRecord,
+    history_out,
+    list_out,
+    log_out,
+    record_out,
+)
+from backend.api.tasks.schemas import (
+    CreateQuery,
+    DeleteQuery,
+    GetQuery,
+    ListQuery,
+    LogQuery,
+    TaskCreate,
+    read_key,
+    read_task,
+)
+from backend.domain.errors import TaskNotFoundError
+from backend.domain.task import Task
+from backend.domain.text import Text
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_CREATED = Text("任务创建成功", "Task created")
+_CANCELLED = Text("取消请求已受理", "Cancel accepted")
+_PURGED = Text("任务已删除", "Task purged")
+_STARTED = Text("任务已开始", "Task started")
+_RESUMED = Text("任务已继续", "Task resumed")
+
+
+class TaskPartHandler(ApiHandler):
+    """A handler below `/tasks/{id}`."""
+
+    async def find_task(self, task_id: str) -> Task:
+        """Return the task. Raises TaskNotFoundError, also for what cannot be an id."""
+        self.check_id(task_id)
+        return await self.services.tasks.get(task_id)
+
+    def check_id(self, task_id: str) -> None:
+        """Raise TaskNotFoundError for what cannot be an id."""
+        if not _ID.fullmatch(task_id):
+            raise TaskNotFoundError(task_id[:40])
+
+    async def write_task(self, task: Task, message: Text = OK) -> None:
+        """Finish with the whole record."""
+        artifacts = await self.services.artifacts.of_task(task.task_id)
+        self.write_data(record_out(task, artifacts, self.speech), message)
+
+
+class TasksHandler(TaskPartHandler):
+    """All tasks."""
+
+    async def post(self) -> None:
+        """Make a task; the same Idempotency-Key and body give the first one."""
+        query = self.read_query(CreateQuery)
+        key = read_key(self.request.headers.get("Idempotency-Key"))
+        request = read_task(self.read_body()).to_request()
+        made = await self.services.tasks.create_task(
+            request, idempotency_key=key, require_available=query.require_available
+        )
+        if made.is_replay:
+            self.set_header("Idempotent-Replay", "true")
+            await self.write_task(made.task, _CREATED)
+        else:
+            # A task of this moment has no files yet.
+            self.write_data(record_out(made.task, (), self.speech), _CREATED)
+
+    async def get(self) -> None:
+        """List tasks."""
+        query = self.read_query(ListQuery)
+        self.write_data(list_out(await self.services.tasks.list(query.to_query()), self.speech))
+
+
+class TaskHandler(TaskPartHandler):
+    """One task."""
+
+    async def get(self, task_id: str) -> None:
+        """Read it; `?wait=` waits for its end or its next change."""
+        query = self.read_query(GetQuery)
+        task = await self.find_task(task_id)
+        if query.wait and not task.status.is_final:
+            wait = self.services.tasks.wait(task_id, until=query.until, version=task.version, timeout_s=query.wait)
+            task = await self.while_connected(wait)
+        await self.write_task(task)
+
+    async def delete(self, task_id: str) -> None:
+        """Cancel it, or with `?purge=1` remove it when it is final."""
+        query = self.read_query(DeleteQuery)
+        self.check_id(task_id)
+        if query.purge:
+            await self.services.tasks.purge(task_id)
+            self.write_data({"task_id": task_id, "purged": True}, _PURGED)
+            return
+        task = await self.services.tasks.cancel_task(task_id, by=self.caller, wait_s=query.wait)
+        await self.write_task(task, _CANCELLED)
+
+
+class TaskStartHandler(TaskPartHandler):
+    """A held task."""
+
+    async def post(self, task_id: str) -> None:
+        """Let it run."""
+        self.read_query(NoQuery)
+        self.check_id(task_id)
+        await self.write_task(await self.services.tasks.start(task_id, by=self.caller), _STARTED)
+
+
+class TaskResumeHandler(TaskPartHandler):
+    """A waiting task."""
+
+    async def post(self, task_id: str) -> None:
+        """Let it go on."""
+        self.read_query(NoQuery)
+        self.check_id(task_id)
+        await self.write_task(await self.services.tasks.resume(task_id, by=self.caller), _RESUMED)
+
+
+class TaskRetryHandler(TaskPartHandler):
+    """A final task."""
+
+    async def post(self, task_id: str) -> None:
+        """Make a new task from it."""
+        self.read_query(NoQuery)
+        self.check_id(task_id)
+        await self.write_task(await self.services.tasks.retry(task_id, by=self.caller), _CREATED)
+
+
+class TaskArtifactsHandler(TaskPartHandler):
+    """The files of a task."""
+
+    async def get(self, task_id: str) -> None:
+        """List them, oldest first, in one page."""
+        self.read_query(PageQuery)
+        await self.find_task(task_id)
+        artifacts = await self.services.artifacts.of_task(task_id)
+        self.write_data({"items": [artifact_out(one) for one in artifacts], "next_cursor": None})
+
+
+class TaskLogsHandler(TaskPartHandler):
+    """The log of a task."""
+
+    async def get(self, task_id: str) -> None:
+        """Read lines after or before a seq, or the newest."""
+        query = self.read_query(LogQuery)
+        self.check_id(task_id)
+        self.write_data(log_out(await self.services.tasks.logs(task_id, **query.model_dump())))
+
+
+class TaskHistoryHandler(TaskPartHandler):
+    """The history of a task."""
+
+    async def get(self, task_id: str) -> None:
+        """List every change of state, oldest first."""
+        self.read_query(PageQuery)
+        task = await self.find_task(task_id)
+        self.write_data({"items": [history_out(one) for one in task.history], "next_cursor": None})
+
+
+_REQUEST = ("UNKNOWN_PLATFORM", "UNKNOWN_TYPE", "IDEMPOTENCY_CONFLICT", "PLATFORM_UNAVAILABLE", "SHUTTING_DOWN")
+_MISSING = ("TASK_NOT_FOUND",)
+_CHANGE = ("TASK_NOT_FOUND", "STATE_CONFLICT", "SHUTTING_DOWN")
+_PATH = "/api/v1/tasks/{task_id}"
+
+ROUTES = (
+    Route(
+        "/api/v1/tasks",
+        TasksHandler,
+        {
+            "post": Operation(
+                "Create a task",
+                TaskRecord,
+                query=CreateQuery,
+                body=TaskCreate,
+                errors=_REQUEST,
+                headers={"Idempotency-Key": "The same key and body return the first task; another body is 409"},
+                answer_headers={"Idempotent-Replay": "true when the task was there already"},
+            ),
+            "get": Operation("List tasks", TaskList, query=ListQuery, errors=("BAD_CURSOR",)),
+        },
+    ),
+    Route(
+        _PATH,
+        TaskHandler,
+        {
+            "get": Operation("Read a task", TaskRecord, query=GetQuery, errors=_MISSING),
+            "delete": Operation(
+                "Cancel a task, or remove it with ?purge=1", TaskRecord | Purged, query=DeleteQuery, errors=_CHANGE
+            ),
+        },
+    ),
+    *(
+        Route(f"{_PATH}/{verb}", handler, {"post": Operation(summary, TaskRecord, errors=_CHANGE)})
+        for verb, handler, summary in (
+            ("start", TaskStartHandler, "Start a held task"),
+            ("resume", TaskResumeHandler, "Resume a waiting task"),
+            ("retry", TaskRetryHandler, "Make a new task from a final one"),
+        )
+    ),
+    Route(
+        f"{_PATH}/artifacts",
+        TaskArtifactsHandler,
+        {"get": Operation("List the files of a task", ArtifactList, query=PageQuery, errors=_MISSING)},
+    ),
+    Route(
+        f"{_PATH}/logs",
+        TaskLogsHandler,
+        {"get": Operation("Read the log of a task", LogList, query=LogQuery, errors=_MISSING)},
+    ),
+    Route(
+        f"{_PATH}/history",
+        TaskHistoryHandler,
+        {"get": Operation("List the changes of a task's state", HistoryList, query=PageQuery, errors=_MISSING)},
+    ),
+)
