@@ -20,7 +20,7 @@ from backend.domain.task import Stage
 from backend.domain.text import Text
 
 # Both names are ffmpeg's own, for `-f`.
-_DEMUXERS = {
+DEMUXERS = {
     "video/mp4": "mov",
     "video/quicktime": "mov",
     "video/webm": "matroska",
@@ -143,7 +143,7 @@ def _head_of(path: Path) -> bytes:
 
 
 def _opened(path: Path, media_type: str) -> tuple[str, ...]:
-    return ("-protocol_whitelist", "file", "-f", _DEMUXERS.get(media_type, "mov"), "-i", f"file:{path}")
+    return ("-protocol_whitelist", "file", "-f", DEMUXERS.get(media_type, "mov"), "-i", f"file:{path}")
 
 
 async def _run(children: Children, argv: tuple[str, ...]) -> Finished:
