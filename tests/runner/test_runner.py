@@ -1,0 +1,328 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from backend.core.cache import Cache
+from backend.core.database import Database
+from backend.core.logs import captured_log
+from backend.domain.errors import NeedsPersonError, TaskFailedError
+from backend.domain.execution import TaskContext
+from backend.domain.log import LogLine
+from backend.domain.task import Books, Ending, Lease, StopReason, TaskStatus
+from backend.domain.text import Text
+from tests.fixtures.scripted import DONE, Bench, hang
+
+
+async def cancel(bench: Bench, task_id: str = "t_1") -> None:
+    """What DELETE does in the process that runs the task."""
+    await bench.tasks.cancel(task_id, by="local", requested_at=bench.clock.now())
+    bench.runner.stop_run(task_id, StopReason.USER)
+
+
+async def test_task_that_ends_well_is_recorded_succeeded_with_balanced_books(bench: Bench) -> None:
+    bench.executor.books = Books(requested=3, ok=2, skipped=1, skipped_by={"robots": 1}, stored=2)
+
+    await bench.run(await bench.create())
+
+    task = await bench.read()
+    assert task.status is TaskStatus.SUCCEEDED
+    assert task.books.balanced is True
+    assert task.worker_id is None
+    assert [entry.reason for entry in task.history] == ["created", "claimed", "ended"]
+
+
+async def test_books_that_do_not_add_up_are_an_error_on_the_record(bench: Bench) -> None:
+    bench.executor.books = Books(requested=3, ok=1)
+
+    await bench.run(await bench.create())
+
+    task = await bench.read()
+    assert task.books.balanced is False
+    assert task.error is not None
+    assert task.error.name == "BOOKS_UNBALANCED"
+
+
+async def test_cancel_while_the_body_hangs_is_recorded_cancelled_with_its_latency(bench: Bench) -> None:
+    bench.executor.script = hang
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+
+    await cancel(bench)
+    await run
+
+    task = await bench.read()
+    assert task.status is TaskStatus.CANCELLED
+    assert task.cancel is not None
+    assert task.cancel.released.tasks == 1
+    assert task.cancel_latency_ms is not None
+    assert bench.executor.concluded == [StopReason.USER]
+
+
+async def test_cancel_that_comes_with_the_claim_never_starts_the_body(bench: Bench) -> None:
+    task = await bench.create()
+
+    async with bench.runner.attempt(task) as attempt:
+        await cancel(bench)
+        assert attempt is not None
+        await attempt.carry_out()
+
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+    assert not bench.executor.begun.is_set()
+
+
+async def test_cancel_before_the_claim_is_seen_by_the_claim(bench: Bench) -> None:
+    task = await bench.create()
+    await cancel(bench)
+
+    assert await bench.run(task) is False
+
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+
+
+async def test_duplicate_run_of_one_id_returns_at_once(bench: Bench) -> None:
+    bench.executor.script = hang
+    task = await bench.create()
+    first = asyncio.create_task(bench.run(task))
+    await bench.executor.begun.wait()
+
+    assert await bench.run(task) is False
+
+    await cancel(bench)
+    assert await first is True
+
+
+async def test_body_that_swallows_the_cancel_is_cancelled_again(bench: Bench) -> None:
+    swallowed = []
+
+    async def stubborn(context: TaskContext) -> Ending:
+        for _ in range(2):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed.append(1)
+        await asyncio.Event().wait()
+        return DONE
+
+    bench.executor.script = stubborn
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+
+    await cancel(bench)
+    await run
+
+    assert len(swallowed) == 2
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+
+
+async def test_flag_set_by_another_process_stops_the_run(bench: Bench, cache: Cache) -> None:
+    bench.executor.script = hang
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+
+    await bench.tasks.cancel("t_1", by="local", requested_at=bench.clock.now())
+    await cache.flag_cancel("t_1")
+    await run
+
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+
+
+async def test_beat_sees_a_cancel_when_no_flag_came(bench: Bench) -> None:
+    bench.executor.script = hang
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+    await bench.tasks.cancel("t_1", by="local", requested_at=bench.clock.now())
+
+    await bench.runner.keeper.beat_once()
+    await run
+
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+
+
+async def test_shutdown_gives_the_task_back_and_keeps_its_attempts(bench: Bench) -> None:
+    bench.executor.script = hang
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+
+    left = await bench.runner.drain(grace_s=5)
+    await run
+
+    task = await bench.read()
+    assert left == 0
+    assert (task.status, task.attempt, task.worker_id) == (TaskStatus.PENDING, 0, None)
+    assert task.history[-1].reason == "drain"
+    assert bench.executor.concluded == [StopReason.SHUTDOWN]
+
+
+async def test_cancel_during_shutdown_ends_as_cancelled(bench: Bench) -> None:
+    bench.executor.script = hang
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+    await bench.tasks.cancel("t_1", by="local", requested_at=bench.clock.now())
+
+    await bench.runner.drain(grace_s=5)
+    await run
+
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+
+
+async def test_retryable_failure_goes_back_until_the_attempts_are_used_up(bench: Bench) -> None:
+    async def fail(context: TaskContext) -> Ending:
+        raise TaskFailedError("THROTTLED", Text("限流", "Throttled"), where="fetch", can_retry=True)
+
+    bench.executor.script = fail
+    await bench.run(await bench.create(max_attempts=1))
+
+    task = await bench.read()
+    assert (task.status, task.dead) == (TaskStatus.FAILED, True)
+    assert task.error is not None
+    assert task.error.name == "THROTTLED"
+
+
+async def test_first_retryable_failure_waits_as_pending(bench: Bench) -> None:
+    async def fail(context: TaskContext) -> Ending:
+        raise TaskFailedError("THROTTLED", Text("限流", "Throttled"), where="fetch", can_retry=True, retry_after_s=60)
+
+    bench.executor.script = fail
+    await bench.run(await bench.create())
+
+    task = await bench.read()
+    assert (task.status, task.attempt) == (TaskStatus.PENDING, 1)
+    assert (task.run_at - bench.clock.now()).total_seconds() > 50
+
+
+async def test_need_of_a_person_parks_the_task(bench: Bench) -> None:
+    async def ask(context: TaskContext) -> Ending:
+        raise NeedsPersonError("NO_KEY", Text("缺少密钥", "No key"))
+
+    bench.executor.script = ask
+    await bench.run(await bench.create())
+
+    task = await bench.read()
+    assert (task.status, task.attempt) == (TaskStatus.WAITING, 0)
+    assert task.notice is not None
+    assert task.notice.code == "NO_KEY"
+
+
+async def test_deadline_ends_the_task_as_timed_out(bench: Bench) -> None:
+    bench.executor.script = hang
+    await bench.run(await bench.create(deadline_s=0.05))
+
+    task = await bench.read()
+    assert task.status is TaskStatus.TIMED_OUT
+    assert bench.executor.concluded == [StopReason.DEADLINE]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Event loop is closed",
+        "the loop is closed",
+        "no running event loop",
+        "Cannot send a request, as the client has been closed.",
+    ],
+)
+async def test_closed_loop_in_a_body_goes_back_as_a_lost_lease_and_its_words_are_in_no_log(
+    bench: Bench, words: str
+) -> None:
+    async def break_down(context: TaskContext) -> Ending:
+        raise RuntimeError(words)
+
+    bench.executor.script = break_down
+    with captured_log() as lines:
+        await bench.run(await bench.create())
+
+    task = await bench.read()
+    assert (task.status, task.attempt, task.lost) == (TaskStatus.PENDING, 0, 1)
+    assert any("❌ 任务执行失败: t_1, LOOP_CLOSED" in line for line in lines)
+    assert not any(words in line for line in lines)
+
+
+async def test_lost_lease_is_left_to_its_new_owner(bench: Bench, database: Database, cache: Cache) -> None:
+    bench.executor.script = hang
+    task = await bench.create()
+    run = asyncio.create_task(bench.run(task))
+    await bench.executor.begun.wait()
+    stolen = await bench.tasks.reap(replace(await bench.read()), even_if_alive=True)
+    assert stolen is not None
+
+    await bench.runner.keeper.beat_once()
+    await run
+
+    after = await bench.read()
+    assert after.status is TaskStatus.PENDING
+    assert bench.executor.concluded == []
+
+
+async def test_old_good_beat_stops_the_run_at_its_next_check(bench: Bench) -> None:
+    go_on = asyncio.Event()
+
+    async def check_later(context: TaskContext) -> Ending:
+        await go_on.wait()
+        context.check()
+        return DONE
+
+    bench.executor.script = check_later
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+    bench.runner.live()[0].good_beat_at -= 21
+    go_on.set()
+    await run
+
+    assert (await bench.read()).status is TaskStatus.RUNNING
+    assert bench.executor.concluded == []
+
+
+async def test_write_of_a_cancelled_body_has_landed_before_the_end(bench: Bench, database: Database) -> None:
+    rows = database.collection("rows")
+
+    async def write(context: TaskContext) -> Ending:
+        await database.do(rows.insert_many([{"n": n} for n in range(5000)]))
+        await asyncio.Event().wait()
+        return DONE
+
+    bench.executor.script = write
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+    await cancel(bench)
+    await run
+    at_end = await database.do(rows.count_documents({}))
+
+    await database.close()
+    await database.connect()
+
+    assert await database.do(database.collection("rows").count_documents({})) == at_end
+
+
+async def test_log_lines_are_stored_before_the_end_and_numbered_without_gaps(bench: Bench) -> None:
+    async def talk(context: TaskContext) -> Ending:
+        for n in range(3):
+            context.log("info", f"第 {n} 行", n=n)
+        return DONE
+
+    bench.executor.script = talk
+    await bench.run(await bench.create())
+
+    page = await bench.events.page(await bench.read(), limit=10)
+    assert [line.seq for line in page.lines] == [1, 2, 3]
+
+
+async def test_lines_of_a_later_run_go_on_where_the_visible_ones_end(bench: Bench) -> None:
+    async def talk_and_fail(context: TaskContext) -> Ending:
+        context.log("info", f"第 {context.task.attempt} 次")
+        raise TaskFailedError("THROTTLED", Text("限流", "Throttled"), where="fetch", can_retry=True)
+
+    bench.executor.script = talk_and_fail
+    await bench.run(await bench.create())
+    zombie = Lease("t_1", bench.runner.keeper.worker_id, fence=1)
+    await make_due(bench)
+    await bench.run(await bench.read())
+    await bench.events.add_lines([(zombie, LogLine(2, bench.clock.now(), "info", "僵尸"))])
+
+    page = await bench.events.page(await bench.read(), limit=10)
+    assert [line.message for line in page.lines] == ["第 1 次", "第 2 次"]
+
+
+async def make_due(bench: Bench) -> None:
+    tasks = bench.tasks._tasks
+    await bench.tasks._db.do(tasks.update_one({"_id": "t_1"}, {"$set": {"run_at": bench.clock.now()}}))
