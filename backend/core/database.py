@@ -116,7 +116,9 @@ class Database:
         hello = await self.do(self._admin_command("hello"))
         received_at = datetime.now(UTC)
         if "localTime" in hello:
-            self._clock.follow(hello["localTime"], sent_at=sent_at, received_at=received_at)
+            # `command` decodes with the default options: its times are UTC, but do not say so.
+            server_time = hello["localTime"].replace(tzinfo=UTC)
+            self._clock.follow(server_time, sent_at=sent_at, received_at=received_at)
         return (self._clock.elapsed() - start) * 1000
 
     @property

@@ -1,5 +1,6 @@
 import asyncio
 
+from backend.core.clock import Clock
 from backend.core.database import Database, settle, writes_counted
 
 
@@ -31,3 +32,10 @@ async def test_closing_waits_for_operations_in_flight(database: Database) -> Non
     assert database.in_flight == 0
     await pending
     await database.connect()
+
+
+async def test_measuring_lets_the_clock_follow_the_server(database: Database, clock: Clock) -> None:
+    latency_ms = await database.measure()
+
+    assert 0 < latency_ms < 5_000
+    assert -1 < clock.offset_s < 1
