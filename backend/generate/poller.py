@@ -84,15 +84,16 @@ class RemoteGeneration:
             raise
 
     async def conclude(self, context: TaskContext, reason: StopReason | None) -> Books:
-        """Tell the provider when a person or the deadline stopped the task; return the books."""
+        """Tell the provider when a person or the deadline stopped the task; return the books. May be repeated."""
         if reason in _TOLD_TO_STOP:
             spent_s = 0.0 if self._cut_at is None else self._clock.elapsed() - self._cut_at
             await self._submission.close(context, CLOSE_LIMIT_S - _RECORD_S - spent_s)
         else:
             await self._submission.settle_unsent(context)
+        books = await self._books(context, reason)
         if reason is StopReason.USER:
             self._say_cancelled()
-        return await self._books(context, reason)
+        return books
 
     async def _run(self) -> Ending:
         is_resumed = self._submission.upstream.job_id is not None
