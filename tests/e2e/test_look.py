@@ -1,0 +1,177 @@
+"""Languages, themes, widths, accessibility: every page, as a person meets it."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.fixtures.live_app import ROOT, LiveApp
+from tests.fixtures.small_site import SmallSite
+
+PAGES = ("/", "/tasks", "/tasks/new", "/tasks/new?platform=web", "/videos", "/system", "/settings", "/no-such-page")
+TABS = ("log", "results", "pages", "artifacts", "params", "events")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+BACKGROUND = {"light": "rgb(246, 247, 249)", "dark": "rgb(14, 17, 22)"}
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+@pytest.fixture(scope="module")
+def paths(app: LiveApp, site: SmallSite) -> list[str]:
+    """Every address of the app, with a finished task for those that show one."""
+    task_id = app.create("web", {"start_urls": [f"{site.url}/pages/299"], "max_pages": 1})
+    app.wait_for_end(task_id)
+    return [*PAGES, *(f"/tasks/{task_id}/{tab}" for tab in TABS)]
+
+
+def settle(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("h1").first).to_be_visible()
+
+
+def message_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name, value in node.items():
+        found += message_keys(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+    return found
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+def test_no_message_key_is_shown(page: Page, app: LiveApp, paths: list[str], locale: str) -> None:
+    texts = json.loads((ROOT / "frontend/src/i18n/zh-CN.json").read_text(encoding="utf-8"))
+    keys = message_keys(texts)
+    page.goto(f"{app.url}/?lang={locale}")
+
+    for path in paths:
+        settle(page, app.url + path)
+        shown = set(page.locator("body").inner_text().split())
+
+        assert not shown.intersection(keys), path
+        assert page.locator("html").get_attribute("lang") == locale
+
+
+def test_language_is_switched_and_kept(page: Page, app: LiveApp) -> None:
+    page.goto(f"{app.url}/tasks")
+    page.get_by_role("button", name="EN").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tasks")
+
+    page.reload()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tasks")
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("任务")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_page_has_a_serious_accessibility_fault(
+    browser: Browser, app: LiveApp, paths: list[str], theme: Literal["light", "dark"]
+) -> None:
+    axe = (ROOT / "frontend/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme, locale="zh-CN")
+    tab = context.new_page()
+    faults: list[str] = []
+
+    for path in paths:
+        settle(tab, app.url + path)
+        tab.evaluate(axe)
+        found = tab.evaluate("(tags) => axe.run(document, { runOnly: { type: 'tag', values: tags } })", WCAG)
+        serious = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]
+        faults += [f"{path}: {one['id']} {one['nodes'][0]['html'][:160]}" for one in serious]
+
+    context.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_theme_follows_the_system(
+    browser: Browser, app: LiveApp, tmp_path: Path, theme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme)
+    tab = context.new_page()
+    settle(tab, f"{app.url}/tasks")
+    tab.screenshot(path=tmp_path / f"tasks-{theme}.png")
+
+    colour = tab.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+
+    context.close()
+    assert colour == BACKGROUND[theme]
+
+
+def test_chosen_theme_is_kept(page: Page, app: LiveApp) -> None:
+    page.goto(f"{app.url}/settings")
+    page.get_by_label("深色").check()
+
+    page.reload()
+
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == BACKGROUND["dark"]
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+def test_nothing_overflows_at_390_px(phone: Page, app: LiveApp, paths: list[str], locale: str) -> None:
+    phone.goto(f"{app.url}/?lang={locale}")
+    too_wide: list[str] = []
+
+    for path in paths:
+        settle(phone, app.url + path)
+        extra = phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if extra > 0:
+            too_wide.append(f"{path}: {extra} px")
+
+    assert too_wide == []
+
+
+def test_no_page_complains_in_the_console(page: Page, app: LiveApp, paths: list[str], complaints: list[str]) -> None:
+    for path in paths:
+        settle(page, app.url + path)
+
+    assert complaints == []
+
+
+def test_console_is_silent_in_the_built_app_until_asked(page: Page, app: LiveApp) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    settle(page, f"{app.url}/tasks")
+    assert said == []
+
+    page.evaluate("localStorage.setItem('debug', '1')")
+    settle(page, f"{app.url}/tasks")
+
+    assert "📥 API 响应: /api/v1/tasks" in said
+
+
+def test_deep_link_is_served_by_the_backend(page: Page, app: LiveApp, paths: list[str]) -> None:
+    answer = page.goto(app.url + paths[-1])
+
+    assert answer is not None
+    assert answer.status == 200
+    expect(page.get_by_role("link", name="事件")).to_have_attribute("aria-current", "page")
+
+
+def test_missing_asset_is_a_404_and_never_a_page(page: Page, app: LiveApp) -> None:
+    answer = page.request.get(f"{app.url}/assets/index-gone.js")
+
+    assert answer.status == 404
+    assert "<html" not in answer.text()
+
+
+def test_unknown_task_says_so_with_a_request_id(page: Page, app: LiveApp, complaints: list[str]) -> None:
+    page.goto(f"{app.url}/tasks/t_unknown")
+
+    expect(page.get_by_text("TASK_NOT_FOUND")).to_be_visible()
+    expect(page.get_by_text("请求编号")).to_be_visible()
+    complaints.clear()
+
+
+def test_keyboard_alone_opens_and_leaves_a_task(page: Page, app: LiveApp, paths: list[str]) -> None:
+    settle(page, f"{app.url}/tasks")
+    page.locator("tr.task").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="← 任务")).to_be_visible()
+
+    page.keyboard.press("Escape")
+
+    page.wait_for_url("**/tasks")
+    page.keyboard.press("n")
+    page.wait_for_url("**/tasks/new")
