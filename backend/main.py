@@ -374,7 +374,7 @@ async def _announce(settings: Settings, sockets: list[socket.socket], running: R
     about = await running.services.system.about()
     port = sockets[0].getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    logger.success(
+    logger.opt(depth=1).success(
         "🌐 服务器启动成功！监听端口: {}  http://{}:{}/  (v{} {})", port, host, port, about.version, about.revision
     )
 
