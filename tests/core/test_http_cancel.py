@@ -15,7 +15,7 @@ from tests.fixtures.hostile_server import PAGE, Field, HostileServer, open_field
 
 @pytest.fixture
 def field(io_loop: tornado.ioloop.IOLoop) -> Iterator[Field]:
-    yield from open_field(io_loop)
+    yield from open_field(io_loop, collects=True)
 
 
 async def cancelled(call: Coroutine[Any, Any, httpx.Response], *, after_ticks: int) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import tornado.ioloop
 
-from backend.core.http import BrokenAnswer, NoAnswer
-from tests.fixtures.hostile_server import Field, open_field
+from backend.core.http import BrokenAnswer, HttpGate, NetworkPolicy, NoAnswer
+from tests.fixtures.hostile_server import LOOPBACK, NO_CA, Field, HostileServer, open_field
 
 
 @pytest.fixture
@@ -79,9 +79,23 @@ async def test_a_post_never_meets_a_stale_connection(field: Field) -> None:
     assert (response.content, field.server.posts) == (b"ok", 1)
 
 
-async def test_idle_connections_are_few_however_many_servers_there_were(field: Field) -> None:
+async def test_the_gate_counts_what_the_kernel_counts(field: Field) -> None:
     await asyncio.gather(*(field.client.get(field.server.url("slow/0.02")) for _ in range(50)))
 
     live = field.gate.live()
     assert (live.requests, live.sockets) == (0, field.server.client_sockets())
     assert 0 < live.sockets <= 50
+
+
+async def test_idle_connections_are_few_however_many_servers_there_were() -> None:
+    gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", verify=NO_CA, limit=3)
+    everywhere = HostileServer("0.0.0.0")
+    await everywhere.start()
+    await gate.start()
+
+    for number in range(1, 30):
+        await gate.outside.get(everywhere.url("ok", f"127.0.0.{number}"))
+
+    assert 3 <= gate.live().sockets <= 7
+    await gate.stop()
+    await everywhere.stop()
