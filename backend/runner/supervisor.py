@@ -63,7 +63,12 @@ class Supervisor:
         if run.reason is StopReason.LEASE_LOST or isinstance(error, LeaseLostError):
             logger.warning("task {} was left: its lease is lost", run.task_id)
         elif error is not None and is_loop_closed(error):
-            await self._give_up_on_closed_loop(run)
+            # Neither the exception's text nor its traceback is shown: its words must be in no log.
+            logger.error("❌ 任务执行失败: {}, LOOP_CLOSED", run.task_id)
+            await self._return_lost(run)
+        elif isinstance(error, StoreUnavailableError) and run.reason is None:
+            logger.warning("task {} goes back: the store does not answer ({})", run.task_id, error.detail)
+            await self._return_lost(run)
         else:
             if execution is not None:
                 await self._conclude(run, execution, context, body)
@@ -165,11 +170,10 @@ class Supervisor:
     def _is_mine(self, run: Run, task: Task) -> bool:
         return (task.worker_id, task.fence) == (run.mine.worker_id, run.mine.fence)
 
-    async def _give_up_on_closed_loop(self, run: Run) -> None:
-        # Neither the exception's text nor its traceback is shown: its words must be in no log.
-        logger.error("❌ 任务执行失败: {}, LOOP_CLOSED", run.task_id)
+    async def _return_lost(self, run: Run) -> None:
+        """Give the task back as if its lease had run out: no attempt is used up, and it counts as lost."""
         run.is_ending = True
-        await self._step(run, self._tasks.reap(run.task, even_if_alive=True))
+        await self._step(run, self.repeated(run, lambda: self._tasks.reap(run.task, even_if_alive=True)))
 
     async def _step(self, run: Run, work: Awaitable[T]) -> T | None:
         """Await one step in a task of its own; its failure is logged, and the record goes on without it."""

@@ -76,7 +76,8 @@ class Sweeper:
         return len(held)
 
     async def _sweep_forever(self) -> None:
-        await asyncio.sleep(self._chance.uniform(0, _ROUND_S))
+        # The first round at once: what an earlier start left must run again within seconds.
+        self._wake.set()
         while True:
             asleep_since = self._clock.elapsed()
             await self._wait_for_round()

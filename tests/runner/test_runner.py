@@ -6,7 +6,7 @@ import pytest
 from backend.core.cache import Cache
 from backend.core.database import Database
 from backend.core.logs import captured_log
-from backend.domain.errors import NeedsPersonError, TaskFailedError
+from backend.domain.errors import NeedsPersonError, StoreUnavailableError, TaskFailedError
 from backend.domain.execution import TaskContext
 from backend.domain.log import LogLine
 from backend.domain.task import Books, Ending, Lease, StopReason, TaskStatus
@@ -236,6 +236,17 @@ async def test_closed_loop_in_a_body_goes_back_as_a_lost_lease_and_its_words_are
     assert (task.status, task.attempt, task.lost) == (TaskStatus.PENDING, 0, 1)
     assert any("❌ 任务执行失败: t_1, LOOP_CLOSED" in line for line in lines)
     assert not any(words in line for line in lines)
+
+
+async def test_store_that_does_not_answer_the_body_costs_the_task_nothing(bench: Bench) -> None:
+    async def lose_the_store(context: TaskContext) -> Ending:
+        raise StoreUnavailableError("NetworkTimeout")
+
+    bench.executor.script = lose_the_store
+    await bench.run(await bench.create())
+
+    task = await bench.read()
+    assert (task.status, task.attempt, task.lost) == (TaskStatus.PENDING, 0, 1)
 
 
 async def test_lost_lease_is_left_to_its_new_owner(bench: Bench, database: Database, cache: Cache) -> None:
