@@ -161,6 +161,8 @@ class ManagedStore(ABC):
         binary = await find_binary(self.program, explicit=self._explicit_binary, written_by=written_by)
         run = await self._launch_somewhere(binary)
         version_file.write_text(dotted(binary.version) + "\n", "ascii")
+        # For `mediacrawer db`: on a port nobody could guess where it listens. The folder is 0700.
+        (self.folder / "uri").write_text(self._uri(run.address) + "\n", "utf-8")
         return run
 
     async def _launch_somewhere(self, binary: Binary) -> _Run:

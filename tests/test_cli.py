@@ -1,0 +1,119 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+import backend
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A path short enough for a unix socket."""
+    with tempfile.TemporaryDirectory(prefix="mcp-") as folder:
+        yield Path(folder)
+
+
+def call(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200", **environ},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert call("version").stdout == f"{backend.__version__}\n"
+
+
+def test_help_lists_only_commands_that_work() -> None:
+    shown = call("--help").stdout
+
+    listed = {line.split()[1] for line in shown.partition("Commands")[2].splitlines() if len(line.split()) > 2}
+    assert listed == {"serve", "config", "db", "version"}
+
+
+def test_config_shows_every_setting_with_its_source() -> None:
+    rows = json.loads(call("config", "--json", PORT="9123").stdout)
+
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["PORT"] == {
+        **{"name": "PORT", "value": "9123", "default": "8888", "unit": "", "source": "environment"},
+        "meaning": "Port the server listens on; 0 takes a free one.",
+    }
+    assert by_name["LEASE_S"]["unit"] == "s"
+
+
+def test_config_shows_of_a_secret_its_last_four_characters() -> None:
+    secret = "tok-0123456789-last"
+
+    answers = [call("config", *more, AUTH_TOKEN=secret).stdout for more in ((), ("--json",))]
+
+    assert all("****last" in shown and secret not in shown for shown in answers)
+
+
+def test_config_as_a_table_names_each_setting() -> None:
+    shown = call("config", MAX_RUNNING_TASKS="7").stdout
+
+    row = next(line for line in shown.splitlines() if "MAX_RUNNING_TASKS" in line)
+    assert row.split() == ["MAX_RUNNING_TASKS", "7", "tasks", "environment"]
+
+
+@pytest.mark.parametrize("command", ["config", "db", "serve"])
+def test_bad_setting_is_one_line_that_names_the_variable(command: str) -> None:
+    answer = call(command, LEASE_S="soon")
+
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("LEASE_S='soon'")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_db_prints_a_line_for_the_url_and_leaves_the_password_to_mongosh() -> None:
+    answer = call("db", MONGODB_URL="mongodb://me:s3cret-pass@db.test:27018/?tls=true", MONGODB_DATABASE="media")
+
+    assert answer.stdout.replace("'", "").replace('"', "") == "mongosh mongodb://me@db.test:27018/media?tls=true\n"
+
+
+def test_db_prints_a_line_for_the_embedded_store_that_runs(short_path: Path) -> None:
+    folder = short_path / "mongo"
+    folder.mkdir()
+    address = folder / "mongod.sock"
+    (folder / "uri").write_text(f"mongodb://{quote(str(address), safe='')}/?directConnection=true\n")
+    with socket.socket(socket.AF_UNIX) as store:
+        store.bind(str(address))
+        store.listen()
+
+        answer = call("db", DATA_DIR=str(short_path), MONGODB_DATABASE="media")
+
+    assert answer.returncode == 0
+    assert f"mongodb://{quote(str(address), safe='')}/media?directConnection=true" in answer.stdout
+
+
+@pytest.mark.parametrize("uri", [None, "mongodb://127.0.0.1:1/?directConnection=true"])
+def test_db_says_when_the_embedded_store_does_not_run(short_path: Path, uri: str | None) -> None:
+    if uri is not None:
+        (short_path / "mongo").mkdir()
+        (short_path / "mongo" / "uri").write_text(uri)
+
+    answer = call("db", DATA_DIR=str(short_path))
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "start the server first" in answer.stderr
+
+
+def test_db_has_nothing_to_print_in_memory_mode() -> None:
+    answer = call("db", STORES="memory")
+
+    assert (answer.returncode, answer.stdout) == (2, "")
