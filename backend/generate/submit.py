@@ -114,7 +114,7 @@ class Submission:
             pass
         is_over = answer == "confirmed"
         self.upstream = dataclasses.replace(self.upstream, cancel=answer, may_bill=not is_over)
-        await self.record(context, is_open=not is_over)
+        await self.record(context, is_open=not is_over, status=None if self.upstream.job_id else "unknown")
 
     async def record(self, context: TaskContext, *, is_open: bool, status: str | None = None) -> None:
         """Store the job's status."""

@@ -1,3 +1,4 @@
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -21,7 +22,7 @@ def upstream_of(task: Task) -> Upstream:
     return task.upstream
 
 
-# -- refused --------------------------------------------------------------------------------------------------------
+# -- refused ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ async def test_a_429_without_a_code_is_throttling(house: GenerationHouse) -> Non
     assert ended.status is TaskStatus.SUCCEEDED
 
 
-# -- provably not sent ------------------------------------------------------------------------------------------------
+# -- provably not sent -----------------------------------------------------------------------------------------------
 
 
 async def test_a_provider_that_cannot_be_reached_leaves_nothing_open_and_may_be_retried(house: GenerationHouse) -> None:
@@ -98,7 +99,7 @@ async def test_a_provider_that_cannot_be_reached_leaves_nothing_open_and_may_be_
     assert (went_back.upstream_open, went_back.intent) == (False, None)
 
 
-# -- nobody can say -----------------------------------------------------------------------------------------------------
+# -- nobody can say --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", ["accept_and_drop", "broken", "garbage"])
@@ -145,12 +146,10 @@ async def test_an_error_of_the_providers_own_is_no_refusal(
 
 async def test_a_submit_without_an_answer_ends_within_half_a_lease(house: GenerationHouse) -> None:
     house.server.plan("submit", "hang", accept=True)
-    runner = house.new_runner("w_short", lease_s=1.0)
-    await runner.start()
+    await house.use_runner("w_short", lease_s=1.0)
     start = house.clock.elapsed()
 
-    ended = await house.run(await house.new_task(), runner=runner)
-    await runner.stop()
+    ended = await house.run(await house.new_task())
 
     assert error_of(ended) == "SUBMIT_UNCERTAIN"
     assert house.server.submits_accepted == 1
@@ -187,7 +186,7 @@ async def test_doubt_that_stays_ends(house: GenerationHouse) -> None:
     assert house.server.submits_sent == 6
 
 
-# -- resumed ----------------------------------------------------------------------------------------------------------
+# -- resumed ---------------------------------------------------------------------------------------------------------
 
 
 async def with_intent(house: GenerationHouse) -> tuple[Task, str]:
@@ -292,6 +291,4 @@ async def test_without_look_up_and_duplicates_check_nothing_is_sent_again(
 
 
 def _without_duplicates(traits: object) -> object:
-    import dataclasses
-
     return dataclasses.replace(traits, refuses_duplicates=False)  # type: ignore[type-var]
