@@ -56,6 +56,8 @@ class TaskRequest:
     start: str | None = None
     max_attempts: int | None = None
     deadline_s: float | None = None
+    # Short form: a slip in a name beside the parameters (prority) looks like a parameter.
+    names_beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class TaskDrafter:
         try:
             params = model.model_validate(dict(request.params))
         except ValidationError as error:
-            names = tuple(model.model_fields)
+            names = (*model.model_fields, *request.names_beside)
             raise ValidationFailedError(problems_of(error, prefix="params", known_names=names)) from None
         problems = list(self._url_problems(params))
         if problems:

@@ -26,7 +26,7 @@ from backend.api.tasks.schemas import (
     LogQuery,
     TaskCreate,
     read_key,
-    read_task,
+    read_request,
 )
 from backend.domain.errors import TaskNotFoundError
 from backend.domain.task import Task
@@ -66,7 +66,7 @@ class TasksHandler(TaskPartHandler):
         """Make a task; the same Idempotency-Key and body give the first one."""
         query = self.read_query(CreateQuery)
         key = read_key(self.request.headers.get("Idempotency-Key"))
-        request = read_task(self.read_body()).to_request()
+        request = read_request(self.read_body())
         made = await self.services.tasks.create_task(
             request, idempotency_key=key, require_available=query.require_available
         )

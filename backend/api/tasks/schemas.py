@@ -39,9 +39,9 @@ def _text_only(value: object) -> object:
     return value
 
 
-Plain = Annotated[str, AfterValidator(_no_nul)]
+Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARS), AfterValidator(_no_nul)]
+Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_CHARS), AfterValidator(_no_nul)]
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_only)]
-Label = Annotated[Plain, Field(min_length=1, max_length=MAX_LABEL_CHARS)]
 
 
 class TaskCreate(BaseModel):
@@ -53,7 +53,7 @@ class TaskCreate(BaseModel):
     kind: Literal["crawl", "generate"] | None = Field(None, description="Follows from the platform")
     type: Word | None = Field(None, description="The platform's default_type when left out")
     params: dict[str, Any] = Field(default_factory=dict, description="Checked by the schema of platform and type")
-    title: Annotated[Plain, Field(min_length=1, max_length=MAX_TITLE_CHARS)] | None = None
+    title: Title | None = None
     labels: list[Label] = Field(default_factory=list, max_length=MAX_LABELS)
     priority: int = Field(0, ge=0, le=4, description="4 goes first")
     run_at: Moment | None = Field(None, description="Not before this time")
@@ -61,13 +61,19 @@ class TaskCreate(BaseModel):
     max_attempts: int | None = Field(None, ge=1, le=100)
     deadline_s: float | None = Field(None, gt=0, le=MAX_DEADLINE_S, allow_inf_nan=False)
 
-    def to_request(self) -> TaskRequest:
-        """Return what the service is asked."""
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        return TaskRequest(**{**values, "labels": tuple(self.labels)})
+    def to_request(self, *, is_short: bool) -> TaskRequest:
+        """Return what the service is asked; `is_short` says that names beside the params were taken for params."""
+        values = {name: getattr(self, name) for name in _FIELDS}
+        return TaskRequest(**values, labels=tuple(self.labels), names_beside=_FIELDS if is_short else ())
 
 
 NAMES = frozenset(TaskCreate.model_fields) | {"webhook"}
+_FIELDS = tuple(name for name in TaskCreate.model_fields if name != "labels")
+
+
+def read_request(body: Mapping[str, Any]) -> TaskRequest:
+    """Return the checked body of POST /tasks, whichever form it has. Raises ValidationFailedError."""
+    return read_task(body).to_request(is_short="params" not in body)
 
 
 def read_task(body: Mapping[str, Any]) -> TaskCreate:
@@ -147,10 +153,10 @@ class ListQuery(QueryModel):
     kind: TaskKind | None = None
     platform: Word | None = None
     type: Word | None = None
-    q: Annotated[Plain, Field(max_length=MAX_TITLE_CHARS)] | None = Field(None, description="Part of the title")
+    q: Title | None = Field(None, description="Part of the title")
     ids: tuple[Word, ...] = Field((), max_length=MAX_IDS)
     batch_id: Word | None = None
-    label: Annotated[str, Field(min_length=1, max_length=MAX_LABEL_CHARS)] | None = None
+    label: Label | None = None
     created_by: Word | None = None
     created_from: Moment | None = Field(None, description="At this time or later")
     created_to: Moment | None = Field(None, description="Before this time")
