@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import tornado.ioloop
 
-pytest_plugins = ["tests.fixtures.stores", "tests.fixtures.generation"]
+pytest_plugins = ["tests.fixtures.stores", "tests.fixtures.generation", "tests.fixtures.storyboard"]
 
 
 @pytest.fixture(autouse=True)

@@ -125,8 +125,19 @@ class CardPainter:
     def _wrapped(self, text: str, width_em: float) -> list[str]:
         rows: list[str] = []
         for paragraph in text.splitlines():
-            rows += self._wrapped_paragraph(paragraph, width_em)
+            rows += self._balanced(paragraph, width_em)
         return [row for row in rows if row]
+
+    def _balanced(self, paragraph: str, width_em: float) -> list[str]:
+        """Return as few rows as the width allows, of about one length: no character stands alone on the last."""
+        fewest = self._wrapped_paragraph(paragraph, width_em)
+        narrow = self._width_em(paragraph) / len(fewest)
+        while narrow < width_em:
+            rows = self._wrapped_paragraph(paragraph, narrow)
+            if len(rows) <= len(fewest):
+                return rows
+            narrow += max(1.0, width_em / 20)
+        return fewest
 
     def _wrapped_paragraph(self, paragraph: str, width_em: float) -> list[str]:
         rows, row, used = [], "", 0.0
