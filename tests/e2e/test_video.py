@@ -26,6 +26,7 @@ def film(app: LiveApp) -> str:
 
 def test_film_plays(page: Page, app: LiveApp, film: str) -> None:
     page.goto(f"{app.url}/tasks/{film}")
+    expect(page.locator("video")).to_be_visible()
 
     page.evaluate("() => { const v = document.querySelector('video'); v.muted = true; return v.play() }")
 

@@ -10,6 +10,7 @@ export const client = createClient<paths>({
   baseUrl: globalThis.location.origin,
   fetch: (request) => globalThis.fetch(request),
   headers: { Accept: 'application/json' },
+  querySerializer: { array: { style: 'form', explode: false } },
 })
 
 const SAFE_METHODS = new Set(['GET', 'HEAD'])

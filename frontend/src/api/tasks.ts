@@ -4,6 +4,7 @@ import type {
   Health,
   Item,
   Listing,
+  LogLevel,
   LogPage,
   Page,
   Platform,
@@ -29,14 +30,16 @@ export function createTask(task: TaskCreate, idempotencyKey: string): Promise<Ta
   return unwrap(TASKS, client.POST('/api/v1/tasks', { params: { header }, body: task }))
 }
 
-export function cancelTask(taskId: string): Promise<TaskRecord> {
+export async function cancelTask(taskId: string): Promise<TaskRecord> {
   const path = { task_id: taskId }
-  return unwrap(`${TASKS}/${taskId}`, client.DELETE('/api/v1/tasks/{task_id}', { params: { path } }))
+  const answer = await unwrap(`${TASKS}/${taskId}`, client.DELETE('/api/v1/tasks/{task_id}', { params: { path } }))
+  // Only a purge is answered with less than the record.
+  return answer as TaskRecord
 }
 
 /** Remove a final task with its results. Raises ApiError 409 when it is not final. */
 export async function purgeTask(taskId: string): Promise<void> {
-  const params = { path: { task_id: taskId }, query: { purge: 1 } } as const
+  const params = { path: { task_id: taskId }, query: { purge: true } }
   await unwrap(`${TASKS}/${taskId}`, client.DELETE('/api/v1/tasks/{task_id}', { params }))
 }
 
@@ -67,7 +70,7 @@ export interface LogRange {
   after?: number
   before?: number
   limit?: number
-  level?: string
+  level?: LogLevel
 }
 
 export function listLogs(taskId: string, query: LogRange, signal?: AbortSignal): Promise<LogPage> {

@@ -72,7 +72,7 @@ export function resolveField(root: JsonSchema, name: string, property: JsonSchem
   const common: Common = {
     name,
     label: labelOf(schema, name),
-    help: hints.help ?? (schema.description as string | undefined) ?? null,
+    help: hints.help ?? descriptionOf(schema),
     placeholder: hints.placeholder ?? null,
     unit: hints.unit ?? null,
     isRequired: place.isRequired,
@@ -205,6 +205,12 @@ function labelOf(schema: JsonSchema, name: string): Text | string {
   const title = schema.title
   if (zh || en) return { zh: zh ?? title ?? name, en: en ?? title ?? name }
   return title ?? name
+}
+
+/** A description is one language; beside a Chinese title it is the English one. */
+function descriptionOf(schema: JsonSchema): Text | string | null {
+  if (schema.description === undefined) return null
+  return schema['x-i18n'] === undefined ? schema.description : { zh: '', en: schema.description }
 }
 
 function titleIn(entry: unknown): string | undefined {

@@ -7,12 +7,14 @@ import { newer, replaceIn } from './merge'
 
 export const POLL_ACTIVE_MS = 2_000
 export const POLL_IDLE_MS = 15_000
+export const POLL_TOTALS_MS = 5_000
 
 export const keys = {
   tasks: ['tasks'] as const,
   list: (query: unknown) => ['tasks', query] as const,
   task: (taskId: string) => ['task', taskId] as const,
   part: (taskId: string, part: string) => ['task', taskId, part] as const,
+  totals: (statuses: readonly string[]) => ['totals', ...statuses] as const,
   platforms: ['platforms'] as const,
   health: ['health'] as const,
 }

@@ -1,7 +1,7 @@
 import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 
 import { ApiError } from '@/api/errors'
-import { listLogs } from '@/api/tasks'
+import { listLogs, type LogRange } from '@/api/tasks'
 import type { LogLevel, LogLine, TaskRecord } from '@/api/types'
 import { isMoving } from './status'
 
@@ -35,9 +35,9 @@ export function useLog(task: () => TaskRecord, level: () => LogLevel | '') {
   let timer: ReturnType<typeof setTimeout> | undefined
   let life = new AbortController()
 
-  const query = () => (level() ? { level: level() } : {})
+  const query = (): LogRange => ({ level: level() || undefined })
 
-  async function read(range: { after?: number; before?: number; limit?: number }, signal: AbortSignal) {
+  async function read(range: LogRange, signal: AbortSignal) {
     const page = await listLogs(task().task_id, { ...query(), ...range }, signal)
     return page.items
   }

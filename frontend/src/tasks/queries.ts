@@ -2,9 +2,9 @@ import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, type MaybeRefOrGetter, toValue } from 'vue'
 
 import { getHealth, getTask, listPlatforms, listTasks } from '@/api/tasks'
-import type { TaskList, TaskListQuery, TaskRecord } from '@/api/types'
+import type { TaskList, TaskListQuery, TaskRecord, TaskStatus } from '@/api/types'
 import { ApiError } from '@/api/errors'
-import { keys, POLL_ACTIVE_MS, POLL_IDLE_MS } from './live'
+import { keys, POLL_ACTIVE_MS, POLL_IDLE_MS, POLL_TOTALS_MS } from './live'
 import { mergeItems, newer } from './merge'
 import { isMoving } from './status'
 
@@ -18,6 +18,26 @@ export function useTaskList(query: MaybeRefOrGetter<TaskListQuery>, enabled: May
     structuralSharing: (stored, incoming) => mergeList(stored as TaskList | undefined, incoming as TaskList),
     refetchInterval: ({ state }) => (state.error || state.data?.items.some(isMoving) ? POLL_ACTIVE_MS : POLL_IDLE_MS),
   })
+}
+
+export interface Total {
+  status: TaskStatus
+  total: number
+  isCapped: boolean
+}
+
+/** How many tasks there are of each status. One small list each, until the server answers with facets. */
+export function useTotals(statuses: readonly TaskStatus[]) {
+  return useQuery({
+    queryKey: keys.totals(statuses),
+    queryFn: ({ signal }) => Promise.all(statuses.map((status) => totalOf(status, signal))),
+    refetchInterval: POLL_TOTALS_MS,
+  })
+}
+
+async function totalOf(status: TaskStatus, signal: AbortSignal): Promise<Total> {
+  const { total, total_is_capped: isCapped } = await listTasks({ status: [status], limit: 1 }, signal)
+  return { status, total, isCapped }
 }
 
 function mergeList(stored: TaskList | undefined, incoming: TaskList): TaskList {

@@ -70,6 +70,11 @@ describe('what else a field says', () => {
     expect(fieldOf({ type: 'string', title: 'Title', 'x-i18n': { zh: { title: '标题' } } }).label).toEqual({ zh: '标题', en: 'Title' })
   })
 
+  it('a description beside a Chinese title is the English help only', () => {
+    expect(fieldOf({ type: 'string', description: 'Help' }).help).toBe('Help')
+    expect(fieldOf({ type: 'string', description: 'Help', 'x-i18n': { zh: '标题' } }).help).toEqual({ zh: '', en: 'Help' })
+  })
+
   it('limits of integers count their exclusive bounds', () => {
     expect(fieldOf({ type: 'integer', exclusiveMinimum: 0, maximum: 10 })).toMatchObject({ min: 1, max: 10, step: 1 })
   })

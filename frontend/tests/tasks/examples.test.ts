@@ -9,7 +9,7 @@ function platform(id: string, change: Partial<Platform> = {}): Platform {
     id,
     kind: 'crawl',
     title,
-    icon: null,
+    icon: 'globe',
     default_type: 'main',
     types: [{ id: 'main', title, schema: { type: 'object' }, defaults: {}, examples: [{ title, params: { of: id } }] }],
     capabilities: [],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { mergeItems, newer, replaceIn } from '@/tasks/merge'
 import { aTask, cancelledTask } from '../task'
 
-const progressOf = (done: number) => ({ done, total: 500, unit: 'page', rate: null, eta_s: null, stage: 'fetch' })
+const progressOf = (done: number) => ({ done, total: 500, unit: 'page', rate: null, eta_s: null, stage: 'fetch' as const })
 
 describe('newer', () => {
   it('ignores a record of a lower version', () => {
