@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -23,6 +24,8 @@ from backend.core.http import (
     error_name,
     refusal_of,
 )
+from backend.core.network.connector import AddressRefusedError, GuardedConnector, GuardedResolver
+from backend.core.network.policy import Guard
 from tests.fixtures.hostile_server import LOOPBACK, NO_CA, Field, HostileServer, open_field, until
 
 # Loopback has many addresses on Linux; this one is open here and 127.0.0.1 is not.
@@ -160,6 +163,28 @@ async def test_a_name_moved_inside_after_the_check_is_checked_again(town: Town) 
         NAMES["good.test"] = before
 
     assert town.closed.accepted == 0
+
+
+async def test_the_resolver_alone_refuses_a_name_with_one_bad_address(io_loop: tornado.ioloop.IOLoop) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        resolver = GuardedResolver(Guard(NetworkPolicy()), executor, lambda *_: ["8.8.8.8", "10.0.0.1"])
+        with pytest.raises(AddressRefusedError):
+            await resolver.resolve("mixed.test", 80)
+
+
+async def test_the_socket_factory_alone_refuses_a_bad_address(io_loop: tornado.ioloop.IOLoop) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        guard = Guard(NetworkPolicy())
+        connector = GuardedConnector(
+            guard=guard,
+            resolver=GuardedResolver(guard, executor, lambda *_: []),
+            tls=NO_CA,
+            is_reusing=True,
+            loop=asyncio.get_running_loop(),
+        )
+        with pytest.raises(AddressRefusedError):
+            connector._guarded_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
+        await connector.close()
 
 
 SECRETS = {

@@ -39,13 +39,29 @@ async def test_a_get_asked_to_be_fresh_has_a_connection_of_its_own(field: Field)
     assert (response.extensions["reused"], field.server.accepted) == (False, 2)
 
 
-@pytest.mark.parametrize("path", ["evil-at-once", "evil-later", "evil-in-part"])
+@pytest.mark.parametrize("path", ["evil-at-once", "evil-later", "evil-in-part", "evil-later-in-part"])
 async def test_bytes_nobody_asked_for_are_never_an_answer(field: Field, path: str) -> None:
     first = await field.client.get(field.server.url(path))
     await asyncio.sleep(0.05)
     others = [await field.client.get(field.server.url("ok")) for _ in range(3)]
 
     assert [first.content, *(other.content for other in others)] == [b"good", b"ok", b"ok", b"ok"]
+
+
+@pytest.mark.parametrize("path", ["evil-at-once", "evil-later", "evil-later-in-part"])
+async def test_a_connection_that_spoke_unasked_is_not_used_again(field: Field, path: str) -> None:
+    await field.client.get(field.server.url(path))
+    await asyncio.sleep(0.05)
+    second = await field.client.get(field.server.url("ok"))
+
+    assert second.extensions["reused"] is False
+
+
+async def test_a_connection_with_an_upload_still_unsent_is_not_used_again(field: Field) -> None:
+    first = await field.client.request("GET", field.server.url("unread-ok"), content=bytes(20_000_000))
+    second = await field.client.get(field.server.url("ok"))
+
+    assert (first.content, second.content, second.extensions["reused"]) == (b"ok", b"ok", False)
 
 
 async def test_junk_in_the_packet_of_an_answer_breaks_that_answer_and_no_other(field: Field) -> None:

@@ -215,14 +215,9 @@ class GuardedConnector(aiohttp.TCPConnector):
     async def open(self, route: Route) -> aiohttp.connector.Connection:
         """Return a connection to `route`, a waiting one or a new one.
 
-        Raises aiohttp.ClientError, OSError.
+        Raises aiohttp.ClientError, OSError, UnicodeError.
         """
-        request = cast("ClientRequest", route)
-        while True:
-            connection = await self.connect(request, [], _NO_TIMEOUT)
-            if connection.protocol is not None and not len(connection.protocol):
-                return connection
-            connection.close()  # an answer nobody asked for is waiting in it
+        return await self.connect(cast("ClientRequest", route), [], _NO_TIMEOUT)
 
     @property
     def sockets(self) -> int:
