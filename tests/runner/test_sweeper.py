@@ -1,0 +1,224 @@
+import asyncio
+import random
+from datetime import timedelta
+
+import pytest
+
+from backend.core.cache import Cache
+from backend.core.database import Database
+from backend.core.logs import captured_log
+from backend.domain.errors import StoreUnavailableError
+from backend.domain.task import Books, Ending, Lease, StopReason, SubmitIntent, Task, TaskKind, TaskStatus, Upstream
+from backend.domain.text import Text
+from backend.runner.slots import Slots
+from backend.runner.sweeper import Sweeper
+from tests.fixtures.clocks import SetClock
+from tests.fixtures.scripted import INFO, Bench, hang
+
+LONG_AGO = timedelta(seconds=-60)
+
+
+class Sweep:
+    """A sweeper over a bench, with what it asked to be started and removed."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.started: list[str] = []
+        self.removed: list[str] = []
+        self.asked = asyncio.Event()
+        self.sweeper = Sweeper(
+            *(bench.tasks, bench.runner, {TaskKind.CRAWL: bench.executor}),
+            clock=bench.clock,
+            start_task=self._start,
+            removals=(self._remove,),
+            chance=random.Random(1),
+        )
+
+    def _start(self, task: Task) -> None:
+        self.started.append(task.task_id)
+        self.asked.set()
+
+    async def _remove(self, task_id: str) -> None:
+        self.removed.append(task_id)
+
+
+@pytest.fixture
+def sweep(bench: Bench) -> Sweep:
+    return Sweep(bench)
+
+
+async def claimed_elsewhere(bench: Bench, *, worker_id: str = "w_gone-1", task_id: str = "t_1") -> Task:
+    """A task whose owner's lease ran out a minute ago."""
+    task = await bench.create(task_id)
+    taken = await bench.tasks.claim(task, worker_id=worker_id, claim_id="c", lease_s=LONG_AGO.total_seconds())
+    assert taken is not None
+    return taken
+
+
+async def test_due_tasks_are_started_up_to_the_free_slots(bench: Bench, sweep: Sweep) -> None:
+    for n in range(12):
+        await bench.create(f"t_{n:02}")
+
+    await sweep.sweeper.sweep()
+
+    assert sweep.started == [f"t_{n:02}" for n in range(10)]
+    assert bench.runner.has_backlog is True
+
+
+async def test_backlog_is_over_when_all_that_is_due_was_started(bench: Bench, sweep: Sweep) -> None:
+    await bench.create()
+    bench.runner.has_backlog = True
+
+    await sweep.sweeper.sweep()
+
+    assert bench.runner.has_backlog is False
+
+
+async def test_task_of_the_future_is_left_alone(bench: Bench, sweep: Sweep) -> None:
+    await bench.create(run_at=bench.clock.now() + timedelta(seconds=60))
+
+    await sweep.sweeper.sweep()
+
+    assert sweep.started == []
+
+
+async def test_every_eighth_round_takes_the_oldest_whatever_its_priority(bench: Bench) -> None:
+    bench.runner.slots = Slots([INFO], total=1)
+    sweep = Sweep(bench)
+    await bench.create("t_old")
+    await bench.create("t_urgent", priority=4)
+
+    for _ in range(8):
+        await sweep.sweeper.sweep()
+
+    assert sweep.started == ["t_urgent"] * 7 + ["t_old"]
+
+
+async def test_nothing_is_started_while_the_server_leaves(bench: Bench, sweep: Sweep) -> None:
+    await bench.create()
+    await bench.runner.drain(grace_s=1)
+
+    await sweep.sweeper.sweep()
+
+    assert sweep.started == []
+
+
+async def test_expired_lease_is_taken_back_and_the_task_started_in_the_same_round(bench: Bench, sweep: Sweep) -> None:
+    await claimed_elsewhere(bench)
+
+    with captured_log() as lines:
+        await sweep.sweeper.sweep()
+
+    assert sweep.started == ["t_1"]
+    assert (await bench.read()).lost == 1
+    assert any("lease of task t_1 had run out" in line for line in lines)
+
+
+async def test_late_lease_of_a_run_in_this_process_is_not_taken(bench: Bench, sweep: Sweep) -> None:
+    bench.executor.script = hang
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+    await bench.tasks.beat(["t_1"], worker_id="w-1", lease_s=LONG_AGO.total_seconds())
+
+    await sweep.sweeper.sweep()
+
+    assert (await bench.read()).status is TaskStatus.RUNNING
+    await bench.runner.drain(grace_s=5)
+    await run
+
+
+async def test_expired_cancelling_task_ends_cancelled_and_its_books_are_recounted(bench: Bench, sweep: Sweep) -> None:
+    bench.executor.books = Books(requested=2, ok=1, aborted=1)
+    await claimed_elsewhere(bench)
+    await bench.tasks.cancel("t_1", by="li", requested_at=bench.clock.now())
+
+    await sweep.sweeper.sweep()
+
+    task = await bench.read()
+    assert (task.status, task.after) == (TaskStatus.CANCELLED, ())
+    assert (task.books.aborted, task.books.balanced) == (1, True)
+
+
+async def test_expired_cancelling_task_with_an_open_job_is_abandoned_not_just_ended(bench: Bench, sweep: Sweep) -> None:
+    task = await claimed_elsewhere(bench)
+    lease = Lease("t_1", "w_gone-1", task.fence)
+    await bench.tasks.save_intent(lease, SubmitIntent("k", 1, bench.clock.now()), Upstream(submits=1))
+    await bench.tasks.cancel("t_1", by="li", requested_at=bench.clock.now())
+
+    await sweep.sweeper.sweep()
+
+    assert bench.executor.abandoned == ["t_1"]
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+
+
+async def test_earlier_starts_of_this_instance_give_back_at_once(bench: Bench, sweep: Sweep) -> None:
+    task = await bench.create()
+    await bench.tasks.claim(task, worker_id="w_me-old", claim_id="c", lease_s=30)
+    other = await bench.create("t_2")
+    await bench.tasks.claim(other, worker_id="w_other-old", claim_id="c", lease_s=30)
+
+    taken = await sweep.sweeper.reap_own_past("w_me")
+
+    assert taken == 1
+    assert (await bench.read("t_1")).status is TaskStatus.PENDING
+    assert (await bench.read("t_2")).status is TaskStatus.RUNNING
+
+
+async def test_hidden_task_loses_its_results_then_its_document_after_two_leases(
+    database: Database, cache: Cache
+) -> None:
+    clock = SetClock()
+    bench = Bench(database, cache, clock, lease_s=30)
+    sweep = Sweep(bench)
+    task = await bench.create()
+    taken = await bench.tasks.claim(task, worker_id="w", claim_id="c", lease_s=30)
+    assert taken is not None
+    end = Ending(TaskStatus.SUCCEEDED, Text("完成", "Done"))
+    await bench.tasks.finish(taken, Lease("t_1", "w", 1), end, books=Books())
+    await bench.tasks.hide("t_1")
+
+    clock.advance(59)
+    await sweep.sweeper.sweep()
+    assert sweep.removed == []
+    clock.advance(2)
+    for _ in range(5):
+        await sweep.sweeper.sweep()
+
+    assert sweep.removed == ["t_1"]
+    assert await bench.tasks.hidden_before(clock.now(), limit=1) == []
+
+
+async def test_freed_slot_wakes_the_sweeper_that_has_a_backlog(bench: Bench, sweep: Sweep) -> None:
+    bench.executor.script = hang
+    bench.runner.slots = Slots([INFO], total=1)
+    run = asyncio.create_task(bench.run(await bench.create("t_1")))
+    await bench.executor.begun.wait()
+    waiting = await bench.create("t_2")
+    await sweep.sweeper.start()
+    bench.runner.has_backlog = not bench.runner.may_start(waiting)
+
+    await bench.tasks.cancel("t_1", by="li", requested_at=bench.clock.now())
+    bench.runner.stop_run("t_1", StopReason.USER)
+    await run
+    await asyncio.wait_for(sweep.asked.wait(), 5)
+    await sweep.sweeper.stop()
+
+    assert sweep.started[0] == "t_2"
+
+
+async def test_sweeper_goes_on_after_the_store_was_away(bench: Bench, sweep: Sweep) -> None:
+    rounds = iter([StoreUnavailableError("AutoReconnect")])
+    due = bench.tasks.due
+
+    async def due_or_away(*arguments: object, **named: object) -> list[Task]:
+        for error in rounds:
+            raise error
+        return await due(*arguments, **named)  # type: ignore[arg-type]
+
+    bench.tasks.due = due_or_away  # type: ignore[method-assign]
+    await bench.create()
+    await sweep.sweeper.start()
+
+    await asyncio.wait_for(sweep.asked.wait(), 10)
+    await sweep.sweeper.stop()
+
+    assert sweep.started == ["t_1"]
