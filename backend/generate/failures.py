@@ -73,8 +73,8 @@ def job_failed(answer: JobFailed, title: str) -> TaskFailedError:
 
 
 def poll_refused(answer: Refused, title: str) -> TaskFailedError | NeedsPersonError:
-    """Return why an open job cannot be followed; with a bad key the task waits, and goes on with that job later."""
-    if answer.error_class in {"auth", "account"}:
+    """Return why an open job cannot be followed; a bad key or an empty account waits for a person."""
+    if answer.error_class in {"auth", "account", "quota"}:
         return NeedsPersonError(answer.error_name, _named(title, answer.message), action=_ADVICE[answer.error_class])
     advice = Text("请到服务商控制台查看该任务", "Look at the job in the provider's console")
     return TaskFailedError(answer.error_name, _named(title, answer.message), where=Stage.POLL, advice=advice)

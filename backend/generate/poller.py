@@ -31,7 +31,9 @@ _GROWTH = 1.2
 _BACKOFF_CAP_S = 60.0
 # A job may not be visible everywhere at once; a refusal that stays is true.
 _MAX_REFUSED_POLLS = 5
-_PASSING = failures.PASSING | {"ambiguous", "quota"}
+_PASSING = failures.PASSING | {"ambiguous"}
+# However long the provider asks us to wait: results expire.
+_LONGEST_ASKED_S = 600.0
 _FINISHED = Text("视频已生成", "The video is ready")
 _TOLD_TO_STOP = frozenset({StopReason.USER, StopReason.DEADLINE})
 
@@ -241,7 +243,7 @@ class _Watch:
         pause_s = self._pause_s
         if self._troubles:
             pause_s = min(self._traits.poll_s * 2.0 ** min(self._troubles, 10), _BACKOFF_CAP_S)
-            return max(pause_s * self._jitter.uniform(0.8, 1.2), self._retry_after_s or 0.0)
+            return max(pause_s * self._jitter.uniform(0.8, 1.2), min(self._retry_after_s or 0.0, _LONGEST_ASKED_S))
         self._pause_s = min(self._pause_s * _GROWTH, self._traits.poll_cap_s)
         return pause_s * self._jitter.uniform(0.9, 1.1)
 

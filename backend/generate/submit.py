@@ -93,7 +93,8 @@ class Submission:
             in_doubt += was_doubtful and not unsent
             # While in doubt an unreachable provider is waited for: giving up would leave the doubt to a person.
             has_tries = in_doubt < MAX_DOUBTFUL if was_doubtful else unsent < MAX_UNSENT
-            await self._after(context, outcome, may_go_on=has_tries and self._clock.elapsed() < give_up_at)
+            left_s = give_up_at - self._clock.elapsed()
+            await self._after(context, outcome, may_go_on=has_tries and _wait_asked_s(outcome) < left_s)
         return self.upstream.job_id
 
     async def close(self, context: TaskContext, limit_s: float) -> None:
@@ -202,8 +203,7 @@ class Submission:
         is_overloaded = isinstance(outcome, Refused) and outcome.error_class == "overloaded"
         base_s = self._traits.poll_s * (_OVERLOAD_FACTOR if is_overloaded else 1)
         wait_s = min(base_s * 2**self._pauses, BACKOFF_CAP_S) * self._jitter.uniform(0.8, 1.2)
-        if isinstance(outcome, Refused) and outcome.retry_after_s is not None:
-            wait_s = max(wait_s, outcome.retry_after_s)
+        wait_s = max(wait_s, _wait_asked_s(outcome))
         self._pauses += 1
         word = outcome.detail if isinstance(outcome, Unknown) else outcome.error_name
         context.log("warning", f"{word}，{wait_s:.1f}s 后再次提交 / submitting again in {wait_s:.1f} s")
@@ -273,6 +273,10 @@ class Submission:
     async def _uncertain(self, context: TaskContext) -> TaskFailedError:
         await self.record(context, is_open=True, status="unknown")
         return failures.uncertain(self._traits.title)
+
+
+def _wait_asked_s(outcome: Outcome) -> float:
+    return outcome.retry_after_s or 0.0 if isinstance(outcome, Refused) else 0.0
 
 
 def _is_ambiguous(outcome: Outcome) -> bool:

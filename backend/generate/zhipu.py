@@ -201,7 +201,7 @@ class ZhipuJobs:
         answer = await self._client.get(f"/async-result/{quote(job_id, safe='')}")
         polled = answer.read(_Polled)
         if polled is None or not answer.is_ok:
-            return self._client.problem_of(answer) or Unknown("BROKEN_ANSWER")
+            return self._problem(answer)
         match polled.task_status.upper():
             case "PROCESSING":
                 return JobRunning()
@@ -211,6 +211,13 @@ class ZhipuJobs:
             case "FAIL":
                 return self._failed(polled)
         return StatusUnclear(polled.task_status[:MAX_WORD_CHARS])
+
+    def _problem(self, answer: Answer) -> JobFailed | Refused | Unknown:
+        problem = self._client.problem_of(answer) or Unknown("BROKEN_ANSWER")
+        if isinstance(problem, Refused) and problem.error_class == "content_blocked":
+            # What was made is withheld: the job has ended.
+            return JobFailed(problem.error_name, problem.message)
+        return problem
 
     async def cancel(self, job_id: str) -> CancelAnswer:
         """There is no cancel: the job goes on, and may be billed."""

@@ -131,6 +131,15 @@ async def test_a_result_blocked_for_its_content_says_so(house: GenerationHouse) 
     assert "不安全" in ended.error.message.zh
 
 
+async def test_a_poll_refused_for_its_content_is_the_end_of_the_job(house: GenerationHouse) -> None:
+    house.server.plan("poll", "refuse", status=400, code="1301")
+
+    ended = await house.run(await house.new_task())
+
+    assert ended.error is not None
+    assert (ended.error.name, ended.upstream_open) == ("CONTENT_BLOCKED", False)
+
+
 async def test_a_key_refused_while_a_job_is_open_waits_for_a_person_and_keeps_the_job(house: GenerationHouse) -> None:
     house.server.plan("poll", "refuse", status=401, code="1003")
     task = await house.new_task()

@@ -77,6 +77,16 @@ async def test_retry_after_of_a_submit_is_honoured(house: GenerationHouse) -> No
     assert house.watch.sleeps[0] == 11
 
 
+async def test_a_provider_that_asks_for_a_long_wait_gets_it_without_a_slot(house: GenerationHouse) -> None:
+    house.server.plan("submit", "refuse", status=429, code="1302", retry_after=7_200)
+
+    went_back = await house.run(await house.new_task())
+
+    assert (went_back.status, error_of(went_back)) == (TaskStatus.PENDING, "THROTTLED")
+    assert went_back.run_at - house.clock.now() > timedelta(minutes=119)
+    assert (went_back.upstream_open, went_back.intent) == (False, None)
+
+
 async def test_a_429_without_a_code_is_throttling(house: GenerationHouse) -> None:
     house.server.plan("submit", "refuse", status=429, code=None)
 
