@@ -20,7 +20,8 @@ _NOT_MEASUREMENTS = {"report"}
 
 def names() -> list[str]:
     """Return the names of the measurements, sorted."""
-    modules = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    modules = (module.name for module in found if not module.ispkg)
     return sorted(name for name in modules if not name.startswith("_") and name not in _NOT_MEASUREMENTS)
 
 
