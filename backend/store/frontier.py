@@ -123,13 +123,17 @@ class FrontierStore:
         owners = {found["_id"]: found.get("alias_of") for found in await self._db.do(cursor.to_list(None))}
         return frozenset(row for row, final in finals.items() if owners[_id(lease.task_id, final)] != row)
 
-    async def take(self, lease: Lease, origin: str, limit: int) -> list[Row]:
+    async def take(self, lease: Lease, origin: str, limit: int, *, only_lost: bool = False) -> list[Row]:
         """Take up at most `limit` due rows of an origin: highest priority first, then lowest depth.
+
+        With `only_lost` only rows that a dead run had in hand.
 
         A row whose answer was lost on the way (StoreUnavailableError) is found again by `reclaim`.
         """
         due = {"$not": {"$gt": self._clock.now()}}
-        query = {"task_id": lease.task_id, "state": "queued", "origin": origin, "not_before": due}
+        query: Document = {"task_id": lease.task_id, "state": "queued", "origin": origin, "not_before": due}
+        if only_lost:
+            query["lost"] = {"$gt": 0}
         order = [("priority", DESCENDING), ("depth", ASCENDING), ("added_at", ASCENDING)]
         found = await self._db.do(self._rows.find(query).sort(order).limit(limit).to_list(None))
         if not found:
