@@ -94,6 +94,8 @@ class EndRecorder:
             took = await self._tasks.finish(run.task, run.mine, balanced, books=books_of(run), is_dead=is_dead)
             if took and balanced.error is not None:
                 logger.error("❌ 任务执行失败: {}, {}", run.task_id, balanced.error.name)
+            elif took:
+                logger.info("✅ 任务已完成: {}, {}, 已保存 {} 条", run.task_id, balanced.status, books_of(run).stored)
             return took
 
         return record
