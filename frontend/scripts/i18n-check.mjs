@@ -22,7 +22,7 @@ const exact = new Set([...code.matchAll(/\bt\(\s*'([\w.]+)'/g), ...code.matchAll
 for (const [, first, second] of code.matchAll(/\bt\(\s*[^'`)]*\?\s*'([\w.]+)'\s*:\s*'([\w.]+)'/g)) exact.add(first).add(second)
 const prefixes = [...new Set([...code.matchAll(/\bt\(\s*`([\w.]+\.)\$\{/g)].map((match) => match[1]))]
 
-const holes = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort().join()
+const holes = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))].sort().join()
 const problems = [
   ...[...zh.keys()].filter((key) => !en.has(key)).map((key) => `missing in en: ${key}`),
   ...[...en.keys()].filter((key) => !zh.has(key)).map((key) => `missing in zh-CN: ${key}`),
