@@ -27,19 +27,30 @@ SORTS: Mapping[str, tuple[str, ...]] = {
     "updated_at": ("updated_at",),
     "priority": ("priority", "created_at"),
 }
-_NEWEST = [("created_at", DESCENDING), ("_id", DESCENDING)]
+Keys = list[tuple[str, int]]
+
+_NEWEST: Keys = [("created_at", DESCENDING), ("_id", DESCENDING)]
 _SOME = {"$gt": ""}
+# By the field that an index begins with; of several filters the first one here chooses.
+_FILTERED: Mapping[str, Keys] = {
+    "_id": [("_id", ASCENDING)],
+    "batch_id": [("batch_id", ASCENDING), *_NEWEST],
+    "schedule_id": [("schedule_id", ASCENDING), *_NEWEST],
+    "labels": [("labels", ASCENDING), *_NEWEST],
+    "platform": [("platform", ASCENDING), ("status", ASCENDING), *_NEWEST],
+    "status": [("status", ASCENDING), *_NEWEST],
+    "kind": [("kind", ASCENDING), *_NEWEST],
+}
+_SORTED: Mapping[str, Keys] = {
+    "created_at": _NEWEST,
+    "updated_at": [("updated_at", DESCENDING), ("_id", DESCENDING)],
+    "priority": [("priority", DESCENDING), *_NEWEST],
+}
 # What the queries below lean on, with the filter of partial ones; `TaskStore.ensure_indexes` makes them.
-INDEXES: Sequence[tuple[list[tuple[str, int]], Mapping[str, Any] | None]] = (
-    (_NEWEST, None),
-    ([("updated_at", DESCENDING), ("_id", DESCENDING)], None),
-    ([("priority", DESCENDING), *_NEWEST], None),
-    ([("status", ASCENDING), *_NEWEST], None),
-    ([("platform", ASCENDING), *_NEWEST], None),
-    ([("kind", ASCENDING), *_NEWEST], None),
-    ([("labels", ASCENDING), *_NEWEST], {"labels": _SOME}),
-    ([("batch_id", ASCENDING), *_NEWEST], {"batch_id": _SOME}),
-    ([("schedule_id", ASCENDING), *_NEWEST], {"schedule_id": _SOME}),
+INDEXES: Sequence[tuple[Keys, Mapping[str, Any] | None]] = (
+    *((keys, None) for keys in _SORTED.values()),
+    *((_FILTERED[name], None) for name in ("platform", "status", "kind")),
+    *((_FILTERED[name], {name: _SOME}) for name in ("batch_id", "schedule_id", "labels")),
 )
 # What a list does not show, and what only the lifecycle reads.
 _LEFT_OUT = ("params", "history", "checkpoint", "ignored", "intent", "log_from", "after", "body_hash")
@@ -104,13 +115,17 @@ class TaskQueries:
             {"$and": [wanted, behind]} if behind else wanted, dict.fromkeys(_LEFT_OUT, 0)
         )
         found = found.sort([(field, order) for field in _fields(query.sort)]).limit(query.limit + 1)
+        if not self._db.is_memory:
+            # Left alone, the server tries out plans on what little it finds first, and keeps one that sorts it all.
+            found = found.hint(_index_for(query, wanted))
         return list(await self._read(query, lambda: found.to_list(None)))
 
     async def _total(self, query: TaskQuery, wanted: Document, rows: Sequence[Document]) -> int:
         if query.cursor is None and len(rows) <= query.limit:
             return len(rows)
         tasks = self._db.collection("tasks")
-        return int(await self._read(query, lambda: tasks.count_documents(wanted, limit=MAX_TOTAL + 1)))
+        options: Document = {} if self._db.is_memory else {"hint": _index_for(query, wanted)}
+        return int(await self._read(query, lambda: tasks.count_documents(wanted, limit=MAX_TOTAL + 1, **options)))
 
     async def _read(self, query: TaskQuery, operation: Any) -> Any:
         # A substring looks at every title: at most four such reads at once, the quick ones pass by.
@@ -119,8 +134,10 @@ class TaskQueries:
 
 def _filter(query: TaskQuery) -> Document:
     wanted: Document = {"purged_at": None}
-    if query.statuses:
-        wanted["status"] = {"$in": [status.value for status in query.statuses]}
+    # With a platform every state is named: its index has them one by one, and merges their orders.
+    statuses = query.statuses or (tuple(TaskStatus) if query.platform is not None else ())
+    if statuses:
+        wanted["status"] = {"$in": [status.value for status in statuses]}
     if query.ids:
         wanted["_id"] = {"$in": list(query.ids)}
     if query.text:
@@ -140,21 +157,34 @@ def _filter(query: TaskQuery) -> Document:
     return wanted | {name: value for name, value in exact.items() if value is not None}
 
 
+def _index_for(query: TaskQuery, wanted: Document) -> Keys:
+    by = query.sort.removeprefix("-")
+    if by == "created_at" or query.ids:
+        return next((keys for name, keys in _FILTERED.items() if name in wanted), _SORTED[by])
+    return _SORTED[by]
+
+
 def _fields(sort: str) -> tuple[str, ...]:
     return (*SORTS[sort.removeprefix("-")], "_id")
 
 
 def _behind(query: TaskQuery) -> Document:
-    """Return the filter for the rows behind the cursor: a bound for the index, then the exact place."""
+    """Return the filter for the rows behind the cursor: a bound for the index, less the rows already shown.
+
+    Said with `$nor`: an `$or` would be taken for several walks through the index, whose rows must then be sorted.
+    """
     if query.cursor is None:
         return {}
-    fields, sign = _fields(query.sort), "$lt" if query.sort.startswith("-") else "$gt"
-    values = dict(zip(fields, _read_cursor(query.sort, query.cursor), strict=True))
-    places = [
-        {**{earlier: values[earlier] for earlier in fields[:index]}, field: {sign: values[field]}}
-        for index, field in enumerate(fields)
-    ]
-    return {fields[0]: {f"{sign}e": values[fields[0]]}, "$or": places}
+    is_down = query.sort.startswith("-")
+    first, *others = _fields(query.sort)
+    values = dict(zip((first, *others), _read_cursor(query.sort, query.cursor), strict=True))
+    shown: list[Document] = []
+    same = {first: values[first]}
+    for field in others:
+        strictly = "$gt" if is_down else "$lt"
+        shown.append({**same, field: {f"{strictly}e" if field == "_id" else strictly: values[field]}})
+        same[field] = values[field]
+    return {first: {"$lte" if is_down else "$gte": values[first]}, "$nor": shown}
 
 
 def _cursor_of(sort: str, row: Document) -> str:

@@ -33,6 +33,7 @@ from backend.domain.task import (
 )
 from backend.domain.text import Text
 from backend.store.task_documents import Document, document_of, task_of
+from backend.store.task_queries import INDEXES as LIST_INDEXES
 from backend.store.task_updates import (
     OWNED,
     PENDING,
@@ -61,9 +62,8 @@ class TaskStore:
     """Collection `tasks`.
 
     Indexes: idempotency {created_by, idempotency_key} unique where a key is given · claim {status, platform,
-    priority: -1, run_at} · reap {status, lease_until} · follow-ups {after} where there are any · lists
-    {status, created_at: -1, _id: -1}, {created_at: -1, _id: -1}, {updated_at: -1, _id: -1},
-    {priority: -1, created_at: -1, _id: -1}, {batch_id}, {platform, created_at: -1}.
+    priority: -1, run_at} · reap {status, lease_until} · follow-ups {after} where there are any ·
+    lists: `task_queries.INDEXES`.
     """
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
@@ -73,20 +73,16 @@ class TaskStore:
     async def ensure_indexes(self) -> None:
         """Make the indexes that are missing."""
         tasks = self._db.collection("tasks")
-        newest = ("_id", DESCENDING)
         plain: list[list[tuple[str, int]]] = [
             [("status", ASCENDING), ("platform", ASCENDING), ("priority", DESCENDING), ("run_at", ASCENDING)],
             [("status", ASCENDING), ("lease_until", ASCENDING)],
             [("status", ASCENDING), ("run_at", ASCENDING)],
-            [("status", ASCENDING), ("created_at", DESCENDING), newest],
-            [("created_at", DESCENDING), newest],
-            [("updated_at", DESCENDING), newest],
-            [("priority", DESCENDING), ("created_at", DESCENDING), newest],
-            [("batch_id", ASCENDING)],
-            [("platform", ASCENDING), ("created_at", DESCENDING), newest],
         ]
         for keys in plain:
             await self._db.do(tasks.create_index(keys))
+        for keys, given in LIST_INDEXES:
+            options: dict[str, Any] = {} if given is None else {"partialFilterExpression": given}
+            await self._db.do(tasks.create_index(keys, **options))
         await self._db.do(
             tasks.create_index(
                 [("created_by", ASCENDING), ("idempotency_key", ASCENDING)],

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from backend.api.query import QueryModel
 from backend.api.shapes import Cursor, Limit, PageQuery, Word
+from backend.api.tasks.records import Status
 from backend.domain.errors import FieldProblem, ValidationFailedError
 from backend.domain.task import ACTIVE_STATUSES, TaskKind, TaskStatus
 from backend.domain.text import Text
@@ -21,6 +22,8 @@ MAX_LABELS = 20
 MAX_LABEL_CHARS = 50
 MAX_DEADLINE_S = 31_536_000
 MAX_IDS = 200
+_TIME_WANTED = {"zh": "须为带时区的 RFC 3339 时间", "en": "Must be an RFC 3339 time with its zone"}
+_DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 _KEY = re.compile(r"[!-~]{1,200}")
 
 
@@ -30,18 +33,18 @@ def _no_nul(value: str) -> str:
     return value
 
 
-def _text_only(value: object) -> object:
-    # Pydantic would take a number for seconds since 1970.
+def _rfc_3339(value: object) -> object:
+    # Pydantic would take a number for seconds since 1970, also as text.
     if not isinstance(value, str):
-        raise PydanticCustomError(
-            "WRONG_TYPE", "not a time", {"zh": "须为 RFC 3339 时间", "en": "Must be an RFC 3339 time"}
-        )
+        raise PydanticCustomError("WRONG_TYPE", "not a time", _TIME_WANTED)
+    if not _DATE_AND_TIME.match(value):
+        raise PydanticCustomError("BAD_FORMAT", "not a time", _TIME_WANTED)
     return value
 
 
 Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARS), AfterValidator(_no_nul)]
 Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_CHARS), AfterValidator(_no_nul)]
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_only)]
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_rfc_3339)]
 
 
 class TaskCreate(BaseModel):
@@ -142,14 +145,14 @@ class HistoryQuery(PageQuery):
     """The history is short: it comes whole."""
 
 
-Statuses = Literal["active"] | TaskStatus
+StatusWord = Literal["active", Status]
 Sort = Literal["created_at", "-created_at", "updated_at", "-updated_at", "priority", "-priority"]
 
 
 class ListQuery(QueryModel):
     """Filters, order and page of a list of tasks. Lists are separated by commas."""
 
-    status: tuple[Statuses, ...] = Field((), max_length=20, description="`active` is every state that is not final")
+    status: tuple[StatusWord, ...] = Field((), max_length=20, description="`active` is every state that is not final")
     kind: TaskKind | None = None
     platform: Word | None = None
     type: Word | None = None
@@ -172,6 +175,6 @@ class ListQuery(QueryModel):
         return TaskQuery(**values, statuses=_statuses(self.status), text=self.q or None)
 
 
-def _statuses(asked: tuple[Statuses, ...]) -> tuple[TaskStatus, ...]:
-    named = {one for one in asked if isinstance(one, TaskStatus)}
+def _statuses(asked: tuple[StatusWord, ...]) -> tuple[TaskStatus, ...]:
+    named = {TaskStatus(one) for one in asked if one != "active"}
     return tuple(sorted(named | ACTIVE_STATUSES if "active" in asked else named))
