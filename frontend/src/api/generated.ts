@@ -1353,7 +1353,7 @@ export interface operations {
     get_tasks: {
         parameters: {
             query?: {
-                status?: ("active" | ("held" | "pending" | "running" | "waiting" | "cancelling" | "cancelled" | "succeeded" | "partial" | "failed" | "timed_out"))[];
+                status?: ("active" | "held" | "pending" | "running" | "waiting" | "cancelling" | "cancelled" | "succeeded" | "partial" | "failed" | "timed_out")[];
                 kind?: ("crawl" | "generate") | null;
                 platform?: string | null;
                 type?: string | null;
