@@ -6,7 +6,12 @@ from collections.abc import Iterator
 import pytest
 import tornado.ioloop
 
-pytest_plugins = ["tests.fixtures.stores", "tests.fixtures.generation", "tests.fixtures.storyboard"]
+pytest_plugins = [
+    "tests.fixtures.stores",
+    "tests.fixtures.generation",
+    "tests.fixtures.storyboard",
+    "tests.fixtures.site",
+]
 
 
 @pytest.fixture(autouse=True)
