@@ -91,14 +91,14 @@ class RemoteGeneration:
             spent_s = 0.0 if self._cut_at is None else self._clock.elapsed() - self._cut_at
             await self._submission.close(context, CLOSE_LIMIT_S - _RECORD_S - spent_s)
         else:
-            await self._submission.settle_unsent(context)
+            await self._submission.job.settle(context)
         books = await self._books(context, reason)
         if reason is StopReason.USER:
             self._say_cancelled()
         return books
 
     async def _run(self) -> Ending:
-        is_resumed = self._submission.upstream.job_id is not None
+        is_resumed = self._submission.job.job_id is not None
         self._context.progress(done=0, total=1, unit=self._traits.media, stage=Stage.SUBMIT)
         job_id = await self._submission.obtain(self._context)
         self._stage = Stage.POLL
@@ -147,8 +147,8 @@ class RemoteGeneration:
 
     async def _record(self, watch: "_Watch", status: str, *, is_open: bool) -> None:
         # The first answered poll of a claim is written even when nothing changed: it sets `lost` back.
-        if watch.is_first_record or status != self._submission.upstream.status:
-            await self._submission.record(self._context, is_open=is_open, status=status)
+        if watch.is_first_record or status != self._submission.job.upstream.status:
+            await self._submission.job.note(self._context, is_open=is_open, status=status)
             watch.is_first_record = False
 
     # -- results ----------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ class RemoteGeneration:
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def _say_cancelled(self) -> None:
-        if self._stage is Stage.SUBMIT and not self._submission.was_taken_up:
+        if self._stage is Stage.SUBMIT and not self._submission.job.was_taken_up:
             logger.info(f"任务在生成前已被取消: {self._task_id}")
         elif self._stage is Stage.POLL:
             logger.info(f"轮询任务状态被取消: {self._task_id}")
@@ -189,7 +189,7 @@ class RemoteGeneration:
     async def _books(self, context: TaskContext, reason: StopReason | None) -> Books:
         ok = await self._outputs.stored(context)
         missing = max(self._wanted - ok, 0)
-        is_untouched = reason is not None and not ok and not self._submission.was_taken_up
+        is_untouched = reason is not None and not ok and not self._submission.job.was_taken_up
         if is_untouched or self._is_put_by or reason is StopReason.SHUTDOWN:
             return Books(requested=ok, ok=ok, stored=ok, queued_left=missing)
         cut, failed = (missing, 0) if reason in _TOLD_TO_STOP else (0, missing)

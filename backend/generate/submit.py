@@ -5,7 +5,6 @@ answer was lost is looked up, or sent again where the provider refuses duplicate
 """
 
 import asyncio
-import dataclasses
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from backend.core.http import GateError, error_name
 from backend.domain.errors import TaskFailedError
 from backend.domain.execution import TaskContext
 from backend.domain.generation import Accepted, Refused, SubmitAnswer, Unknown
-from backend.domain.task import SubmitIntent, Task, Upstream
+from backend.domain.task import SubmitIntent, Task
 from backend.generate import failures
+from backend.generate.job_record import JobRecord
 from backend.generate.remote import CancelAnswer, CannotTell, NoJob, Recovered, Recovery, RemoteApi, RemoteTraits
 
 # How long the provider may keep us waiting for room before the attempt is given up.
@@ -47,7 +47,7 @@ Outcome = SubmitAnswer | NotSent
 
 
 class Submission:
-    """The one job of a task at its provider, and what is known and stored of it."""
+    """Obtains the one job of a task, and closes it; `job` is what is known and stored of it."""
 
     def __init__(
         self,
@@ -60,23 +60,13 @@ class Submission:
         jitter: random.Random | None = None,
     ) -> None:
         """`request` is the validated body; a Submission made only to be closed has none."""
-        self._task_id = task.task_id
+        self.job = JobRecord(task, clock=clock)
         self._api = api
         self._traits = traits
         self._clock = clock
         self._request = request or {}
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads load, guards nothing
-        self.upstream = task.upstream or Upstream()
-        self.is_open = task.upstream_open
-        self._intent = task.intent if self.upstream.job_id is None else None
-        # An intent that was found was perhaps sent by whoever wrote it.
-        self._is_doubtful = self._intent is not None
         self._pauses = 0
-
-    @property
-    def was_taken_up(self) -> bool:
-        """Whether a submit was ever sent, or may have been."""
-        return self.upstream.submits > 0
 
     async def obtain(self, context: TaskContext) -> str:
         """Return the provider's job id: the one on the record, or that of a new job.
@@ -86,8 +76,8 @@ class Submission:
         """
         give_up_at = self._clock.elapsed() + PATIENCE_S
         unsent = in_doubt = 0
-        while self.upstream.job_id is None:
-            was_doubtful = self._is_doubtful
+        while self.job.job_id is None:
+            was_doubtful = self.job.is_doubtful
             outcome = await self._round(context)
             unsent = unsent + 1 if isinstance(outcome, NotSent) else 0
             in_doubt += was_doubtful and not unsent
@@ -95,17 +85,15 @@ class Submission:
             has_tries = in_doubt < MAX_DOUBTFUL if was_doubtful else unsent < MAX_UNSENT
             left_s = give_up_at - self._clock.elapsed()
             await self._after(context, outcome, may_go_on=has_tries and _wait_asked_s(outcome) < left_s)
-        return self.upstream.job_id
+        return self.job.job_id
 
     async def close(self, context: TaskContext, limit_s: float) -> None:
         """Ask the provider to cancel what is open, and record its answer; nothing is asked when nothing is open.
 
         `limit_s` bounds the asking. What cannot be found or does not answer is recorded as unknown.
         """
-        if not self.is_open:
-            return
-        if self.upstream.job_id is None and not self._is_doubtful:
-            await self._record_unsent(context)
+        await self.job.settle(context)
+        if not self.job.is_open:
             return
         answer: CancelAnswer = "unknown"
         try:
@@ -113,32 +101,18 @@ class Submission:
                 answer = await self._ask_to_cancel(context.reach(self._api))
         except (TimeoutError, httpx.HTTPError):
             pass
-        is_over = answer == "confirmed"
-        self.upstream = dataclasses.replace(self.upstream, cancel=answer, may_bill=not is_over)
-        await self.record(context, is_open=not is_over, status=None if self.upstream.job_id else "unknown")
-
-    async def record(self, context: TaskContext, *, is_open: bool, status: str | None = None) -> None:
-        """Store the job's status."""
-        self.is_open = is_open
-        if status is not None:
-            self.upstream = dataclasses.replace(self.upstream, status=status)
-        await context.record_upstream(self.upstream, is_open=is_open)
-
-    async def settle_unsent(self, context: TaskContext) -> None:
-        """Take back an intent that was stored and provably never sent; the next owner need not wonder."""
-        if self.is_open and self.upstream.job_id is None and not self._is_doubtful:
-            await self._record_unsent(context)
+        await self.job.note_cancel(context, answer)
 
     # -- one round ------------------------------------------------------------------------------------------------
 
     async def _round(self, context: TaskContext) -> Outcome:
-        if self._is_doubtful and self._intent is not None:
-            found = await self._look_up(context, self._intent)
+        if self.job.is_doubtful and self.job.intent is not None:
+            found = await self._look_up(context, self.job.intent)
             if isinstance(found, Recovered):
-                await self._take(context, found.job_id)
+                await self.job.take(context, found.job_id)
                 return Accepted(found.job_id)
             if isinstance(found, NoJob):
-                await self._record_refused(context)
+                await self.job.refuse(context)
             elif not self._traits.refuses_duplicates:
                 raise await self._uncertain(context)
         return await self._submit(context)
@@ -146,7 +120,7 @@ class Submission:
     async def _submit(self, context: TaskContext) -> Outcome:
         started, limit_s = self._clock.elapsed(), context.submit_limit_s
         context.check()
-        await self._record_intent(context, limit_s)
+        await self.job.intend(context, limit_s)
         context.check()
         await context.confirm_lease()
         context.check()
@@ -155,17 +129,19 @@ class Submission:
 
     async def _send(self, context: TaskContext, left_s: float, limit_s: float) -> Outcome:
         """Send the submit and store what became of it. Being cut leaves the doubt standing."""
-        was_doubtful = self._is_doubtful
+        # Between the body's last look and this task's first step a cancel may have come.
+        context.check()
+        was_doubtful = self.job.is_doubtful
         if left_s < limit_s * _LEAST_SHARE:
             outcome: Outcome = NotSent("DEADLINE")
         else:
-            self._is_doubtful = True
+            self.job.is_doubtful = True
             outcome = await self._call(context, left_s)
         await self._record_outcome(context, outcome, was_doubtful=was_doubtful)
         return outcome
 
     async def _call(self, context: TaskContext, left_s: float) -> Outcome:
-        key = self._intent.key if self._intent else ""
+        key = self.job.intent.key if self.job.intent else ""
         try:
             with context.hold("connections"):
                 async with asyncio.timeout(left_s):
@@ -178,19 +154,19 @@ class Submission:
 
     async def _record_outcome(self, context: TaskContext, outcome: Outcome, *, was_doubtful: bool) -> None:
         if isinstance(outcome, Accepted):
-            await self._take(context, outcome.job_id)
+            await self.job.take(context, outcome.job_id)
         elif was_doubtful or isinstance(outcome, Unknown) or _is_ambiguous(outcome):
             # Whatever this one was answered, an earlier one may have been taken.
-            await self.record(context, is_open=True, status="unknown")
+            await self.job.note(context, is_open=True, status="unknown")
         elif isinstance(outcome, Refused):
-            await self._record_refused(context)
+            await self.job.refuse(context)
         else:
-            await self._record_unsent(context)
+            await self.job.take_back(context)
 
     async def _after(self, context: TaskContext, outcome: Outcome, *, may_go_on: bool) -> None:
         if isinstance(outcome, Accepted):
             return
-        if self._is_doubtful:
+        if self.job.is_doubtful:
             if not may_go_on or _is_final_in_doubt(outcome):
                 raise await self._uncertain(context)
         elif isinstance(outcome, Refused) and (outcome.error_class not in failures.PASSING or not may_go_on):
@@ -231,47 +207,15 @@ class Submission:
         return CannotTell()
 
     async def _ask_to_cancel(self, api: RemoteApi) -> CancelAnswer:
-        job_id = self.upstream.job_id
-        if job_id is None and self._intent is not None:
-            found = await api.recover(self._intent.key)
+        job_id = self.job.job_id
+        if job_id is None and self.job.intent is not None:
+            found = await api.recover(self.job.intent.key)
             job_id = found.job_id if isinstance(found, Recovered) else None
-            self.upstream = dataclasses.replace(self.upstream, job_id=job_id)
+            self.job.found(job_id)
         return "unknown" if job_id is None else await api.cancel(job_id)
 
-    # -- what is stored ---------------------------------------------------------------------------------------------
-
-    async def _record_intent(self, context: TaskContext, limit_s: float) -> None:
-        submits = self.upstream.submits + 1
-        # n grows only after a recorded refusal: that alone clears the intent.
-        n, key = (self._intent.n, self._intent.key) if self._intent else (submits, f"{self._task_id}-submit-{submits}")
-        self._intent = SubmitIntent(key, n, self._clock.now() + timedelta(seconds=limit_s))
-        self.upstream = dataclasses.replace(self.upstream, status="submitting", submits=submits, may_bill=True)
-        self.is_open = True
-        await context.record_intent(self._intent, self.upstream)
-
-    async def _take(self, context: TaskContext, job_id: str) -> None:
-        self._is_doubtful = False
-        self.upstream = dataclasses.replace(self.upstream, job_id=job_id, may_bill=True)
-        await self.record(context, is_open=True, status="queued")
-
-    async def _record_refused(self, context: TaskContext) -> None:
-        self.upstream = dataclasses.replace(self.upstream, status="refused", may_bill=False)
-        await self._drop_intent(context)
-
-    async def _record_unsent(self, context: TaskContext) -> None:
-        submits = max(self.upstream.submits - 1, 0)
-        self.upstream = dataclasses.replace(
-            self.upstream, submits=submits, status="refused" if submits else None, may_bill=False
-        )
-        await self._drop_intent(context)
-
-    async def _drop_intent(self, context: TaskContext) -> None:
-        self._is_doubtful, self.is_open = False, False
-        self._intent = None
-        await context.record_upstream(self.upstream, is_open=False, drop_intent=True)
-
     async def _uncertain(self, context: TaskContext) -> TaskFailedError:
-        await self.record(context, is_open=True, status="unknown")
+        await self.job.note(context, is_open=True, status="unknown")
         return failures.uncertain(self._traits.title)
 
 

@@ -3,10 +3,12 @@ from datetime import timedelta
 
 import pytest
 
+from backend.domain.errors import StoreUnavailableError
 from backend.domain.task import Books, Lease, SubmitIntent, Task, TaskStatus, Upstream
 from backend.generate.providers import cogvideox
 from backend.generate.remote import CannotTell, NoJob, Recovered, Recovery
 from backend.generate.zhipu import ZhipuJobs
+from backend.store.tasks import TaskStore
 from tests.fixtures.generation import GenerationHouse
 
 EVER = 0
@@ -194,6 +196,29 @@ async def test_doubt_that_stays_ends(house: GenerationHouse) -> None:
 
     assert error_of(ended) == "SUBMIT_UNCERTAIN"
     assert house.server.submits_sent == 6
+
+
+class AbsentTaskStore(TaskStore):
+    """The real store, away when the provider's answer is to be kept."""
+
+    refusals = 1
+
+    async def save_upstream(self, lease: Lease, upstream: Upstream, *, is_open: bool, drop_intent: bool) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise StoreUnavailableError
+        await super().save_upstream(lease, upstream, is_open=is_open, drop_intent=drop_intent)
+
+
+async def test_a_store_that_is_away_for_a_moment_loses_no_job_id(house: GenerationHouse) -> None:
+    house.tasks = AbsentTaskStore(house.database, clock=house.clock)
+    await house.use_runner("w_absent")
+
+    ended = await house.run(await house.new_task())
+
+    assert ended.status is TaskStatus.SUCCEEDED
+    assert upstream_of(ended).job_id in house.server.jobs
+    assert house.server.submits_sent == 1
 
 
 # -- resumed ---------------------------------------------------------------------------------------------------------

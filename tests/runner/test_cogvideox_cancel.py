@@ -7,7 +7,7 @@ import pytest
 
 from backend.core.logs import captured_log
 from backend.domain.generation import PollAnswer, Refused, Unknown
-from backend.domain.task import Books, Task, TaskStatus, Upstream
+from backend.domain.task import Books, StopReason, Task, TaskStatus, Upstream
 from backend.generate.providers import cogvideox
 from backend.generate.remote import StatusUnclear
 from backend.generate.zhipu import ZhipuJobs
@@ -73,6 +73,17 @@ async def test_cancel_right_before_the_submit_sends_nothing_and_leaves_nothing_o
     assert (ended.upstream_open, ended.intent, upstream_of(ended).submits) == (False, None, 0)
     assert ended.books == Books(queued_left=1, balanced=True)
     assert any(line.endswith(BEFORE_SUBMIT + task.task_id) for line in lines)
+
+
+async def test_cancel_in_the_very_step_of_the_submit_sends_nothing(house: GenerationHouse) -> None:
+    task = await house.new_task()
+    house.watch.before_send = lambda: house.runner.stop_run(task.task_id, StopReason.USER)
+
+    ended = await house.run(task)
+
+    assert ended.status is TaskStatus.CANCELLED
+    assert (ended.upstream_open, ended.intent) == (False, None)
+    assert house.server.requests == []
 
 
 async def test_cancel_in_a_throttled_wait_ends_at_once(house: GenerationHouse) -> None:
