@@ -116,9 +116,9 @@ async def poster(children: Children, video: Path, out: Path, *, at_s: float = 0.
     source = ("-ss", f"{at_s:.3f}", *_opened(video, media_type or ""))
     frame = ("-frames:v", "1", "-threads", "1", "-c:v", "mjpeg", "-q:v", "3", "-pix_fmt", "yuvj420p")
     argv = (str(ffmpeg), "-nostdin", "-v", "error", "-y", "-threads", "1", *source, *frame)
-    finished = await _run(children, (*argv, "-f", "image2", "-update", "1", str(out)))
+    finished = await _run(children, video, (*argv, "-f", "image2", "-update", "1", str(out)))
     if finished.returncode != 0 or not await in_thread(out.exists):
-        raise _unreadable(finished.stderr_tail)
+        raise _unreadable(video, finished.stderr_tail)
     return True
 
 
@@ -146,11 +146,11 @@ def _opened(path: Path, media_type: str) -> tuple[str, ...]:
     return ("-protocol_whitelist", "file", "-f", DEMUXERS.get(media_type, "mov"), "-i", f"file:{path}")
 
 
-async def _run(children: Children, argv: tuple[str, ...]) -> Finished:
+async def _run(children: Children, path: Path, argv: tuple[str, ...]) -> Finished:
     try:
         return await children.run(argv, timeout_s=_PROBE_LIMIT_S, niceness=_NICENESS)
     except TimeoutError as error:
-        raise _unreadable(str(error)) from error
+        raise _unreadable(path, str(error)) from error
 
 
 class _Stream(BaseModel):
@@ -177,16 +177,16 @@ class _Report(BaseModel):
 
 async def _probe_by_ffprobe(children: Children, ffprobe: Path, path: Path, media_type: str) -> MediaFacts:
     what = ("-show_entries", "format=duration:stream=codec_type,codec_name,width,height,avg_frame_rate", "-of", "json")
-    finished = await _run(children, (str(ffprobe), "-v", "error", *what, *_opened(path, media_type)))
+    finished = await _run(children, path, (str(ffprobe), "-v", "error", *what, *_opened(path, media_type)))
     if finished.returncode != 0:
-        raise _unreadable(finished.stderr_tail)
+        raise _unreadable(path, finished.stderr_tail)
     try:
         report = _Report.model_validate_json(finished.stdout)
     except ValidationError as error:
-        raise _unreadable("ffprobe answered something else") from error
+        raise _unreadable(path, "ffprobe answered something else") from error
     video, audio = report.first("video"), report.first("audio")
     if video is None or not video.width or not video.height:
-        raise _unreadable("no picture in it")
+        raise _unreadable(path, "no picture in it")
     facts = MediaFacts(media_type, video.width, video.height, video_codec=video.codec_name)
     if media_type.startswith("image/"):
         return facts
@@ -216,11 +216,11 @@ _AUDIO = re.compile(r"Stream #\S+: Audio: (\w+)")
 
 async def _probe_by_ffmpeg(children: Children, ffmpeg: Path, path: Path, media_type: str) -> MediaFacts:
     # Without an output ffmpeg prints what it opened to stderr and ends with 1: the exit code says nothing.
-    finished = await _run(children, (str(ffmpeg), "-nostdin", "-hide_banner", *_opened(path, media_type)))
+    finished = await _run(children, path, (str(ffmpeg), "-nostdin", "-hide_banner", *_opened(path, media_type)))
     said = finished.stderr_tail
     video, audio, fps, duration = (one.search(said) for one in (_VIDEO, _AUDIO, _FPS, _DURATION))
     if video is None:
-        raise _unreadable(said)
+        raise _unreadable(path, said)
     codec, width, height = video[1], int(video[2]), int(video[3])
     if media_type.startswith("image/"):
         return MediaFacts(media_type, width, height, video_codec=codec)
@@ -229,7 +229,9 @@ async def _probe_by_ffmpeg(children: Children, ffmpeg: Path, path: Path, media_t
     return MediaFacts(media_type, width, height, seconds, rate, codec, audio[1] if audio else None)
 
 
-def _unreadable(detail: str) -> TaskFailedError:
+def _unreadable(path: Path, detail: str) -> TaskFailedError:
+    # What ffmpeg says ends up on the record: the folders of this machine do not.
+    detail = detail.replace(str(path), path.name)
     return TaskFailedError(
         "PARSE_FAILED",
         Text("媒体文件无法读取", "The media file cannot be read"),

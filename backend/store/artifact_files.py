@@ -59,14 +59,17 @@ class ArtifactFiles:
 
     @contextlib.contextmanager
     def work_folder(self) -> Iterator[Path]:
-        """Give an empty folder for intermediate files, and remove it with all it holds at the exit."""
+        """Give an empty folder for intermediate files (no folders in it), and remove it with them at the exit."""
         path = self._own_folder() / f"{uuid.uuid4().hex}.work"
         with full_disk_named():
             path.mkdir()
             try:
                 yield path
             finally:
-                shutil.rmtree(path)
+                # Not rmtree: after a cancel a file may at this moment be renamed away, by a commit that goes on.
+                for file in list(path.iterdir()):
+                    file.unlink(missing_ok=True)
+                path.rmdir()
 
     def part_count(self) -> int:
         """Return how many unfinished files of this process exist now."""

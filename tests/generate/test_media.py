@@ -93,6 +93,8 @@ async def test_truncated_video_cannot_be_read(
         await probe(children, cut, programs=programs)
 
     assert caught.value.error_name == "PARSE_FAILED"
+    assert caught.value.advice is not None
+    assert str(tmp_path) not in caught.value.advice.en
 
 
 async def test_page_of_html_is_no_media(children: Children, tmp_path: Path) -> None:
