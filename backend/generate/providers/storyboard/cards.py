@@ -82,12 +82,12 @@ class CardPainter:
         heading, body = drawable(scene.heading), drawable(scene.text)
         largest = int(self._height * (0.07 if has_picture else 0.11))
         rows = self._fitted(heading, body, box, max(_MIN_FONT_PX, min(largest, self._width // 8)))
-        heights = [font_px * _LINE_HEIGHT for _, font_px in rows]
+        heights = _heights(rows)
         free = box.height - sum(heights)
         top = box.top + (free if has_picture else free / 2)
         lines = []
         for (text, font_px), height in zip(rows, heights, strict=True):
-            lines.append(_Line(text, box.left + box.width / 2, top + height / 2, font_px))
+            lines.append(_Line(text, box.left + box.width / 2, top + font_px * _LINE_HEIGHT / 2, font_px))
             top += height
         backing = None
         if has_picture and rows:
@@ -116,7 +116,7 @@ class CardPainter:
             rows = [(row, font_px) for row in self._wrapped(heading, box.width / font_px)]
             rows += [(row, body_px) for row in self._wrapped(body, box.width / body_px)]
             room = box.height
-            if sum(px * _LINE_HEIGHT for _, px in rows) <= room:
+            if sum(_heights(rows)) <= room:
                 return rows
             if font_px <= max(_MIN_FONT_PX, self._height // 30):
                 return _cut(rows, room)
@@ -168,6 +168,13 @@ class CardPainter:
         if font_px not in self._fonts:
             self._fonts[font_px] = ImageFont.truetype(str(self._file.path), font_px, index=self._file.index)
         return self._fonts[font_px]
+
+
+def _heights(rows: list[tuple[str, int]]) -> list[float]:
+    """Return the height of each row; under a heading (its size is larger) is half a row of the text's free."""
+    below = [font_px for _, font_px in rows[1:]] + [rows[-1][1]] if rows else []
+    gaps = (next_px / 2 if font_px > next_px else 0.0 for (_, font_px), next_px in zip(rows, below, strict=True))
+    return [font_px * _LINE_HEIGHT + gap for (_, font_px), gap in zip(rows, gaps, strict=True)]
 
 
 def drawable(text: str) -> str:

@@ -107,7 +107,11 @@ class StoryboardParams(BaseModel):
         },
     )
     seconds_per_scene: float = Field(
-        default=3, ge=1, le=30, allow_inf_nan=False, json_schema_extra=_ui("每个分镜的秒数", "Seconds per scene", order=5, unit="s")
+        default=3,
+        ge=1,
+        le=30,
+        allow_inf_nan=False,
+        json_schema_extra=_ui("每个分镜的秒数", "Seconds per scene", order=5, unit="s"),
     )
     fps: int = Field(
         default=30, ge=1, le=60, json_schema_extra=_ui("帧率", "Frame rate", order=6, unit="fps", group="高级")
