@@ -95,6 +95,8 @@ def cancel_expressions(by: str, requested_at: datetime, now: datetime) -> Docume
         "cancel_latency_ms": {"$cond": [direct, latency_ms, None]},
         "notice": None,
         "after": {"$cond": [{"$and": [direct, {"$gt": ["$fence", 0]}]}, ["books"], []]},
+        # Who never ran has nothing to be counted: the empty books balance.
+        "books.balanced": {"$cond": [{"$and": [direct, {"$eq": ["$fence", 0]}]}, True, "$books.balanced"]},
         "history": {
             "$concatArrays": [
                 "$history",
@@ -122,6 +124,8 @@ def plain_cancel(seen: Task, by: str, requested_at: datetime, now: datetime) -> 
         "cancel_latency_ms": max(0.0, (now - requested_at).total_seconds() * 1000) if direct else None,
         "after": ["books"] if direct and seen.fence > 0 else [],
     }
+    if direct and seen.fence == 0:
+        values["books.balanced"] = True
     if seen.status is not TaskStatus.RUNNING:
         values["lease_until"] = now
     entry = entry_of(now, (seen.status.value, status.value), "cancel_requested", seen.attempt, by=by)

@@ -417,6 +417,16 @@ async def test_idle_task_is_cancelled_at_once(desk: Desk, state: str) -> None:
     assert (task.history[-1].from_status, task.history[-1].by) == (state, "li")
 
 
+@pytest.mark.parametrize("state", ["held", "pending"])
+async def test_books_of_a_task_that_never_ran_balance_with_its_cancel(desk: Desk, state: str) -> None:
+    await desk.in_state(state)
+
+    task = await desk.cancel()
+
+    assert task is not None
+    assert task.books == Books(balanced=True)
+
+
 async def test_running_task_becomes_cancelling_and_keeps_its_lease(desk: Desk) -> None:
     before = await desk.claimed()
 
