@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures.generation",
     "tests.fixtures.storyboard",
     "tests.fixtures.site",
+    "tests.fixtures.crawls",
 ]
 
 

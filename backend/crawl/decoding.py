@@ -22,9 +22,9 @@ def decode(body: bytes, content_type: str | None) -> tuple[str, str]:
 
     The first candidate that fits is taken; when none does, the one with the fewest broken characters.
     """
-    mark, bare = read_bom(body)
-    if mark is not None and bare is not None:
-        return bare.decode(mark, "replace"), str(mark)
+    marked, mark = read_bom(body)
+    if marked is not None and mark is not None:
+        return body[len(mark) :].decode(marked, "replace"), str(marked)
     best: tuple[int, str, str] | None = None
     for encoding in _candidates(body, content_type):
         text, slips = _tried(body, encoding)
