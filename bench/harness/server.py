@@ -1,0 +1,247 @@
+"""The product as a process of its own, looked at only from outside: HTTP, its files, its children, its log."""
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from backend.core.settings import ROOT
+
+LEASE_S = 30.0
+GRACE_S = 10.0
+STORE_VARIABLES = frozenset({"MONGODB_URL", "REDIS_URL"})
+STORE_CHILDREN = frozenset({"mongod", "valkey-server"})
+_LISTENS = re.compile(r"监听端口: (\d+)")
+_START_S = 60.0
+_LOOK_EVERY_S = 0.02
+_CALL_S = 60.0
+# Long enough for every end that is allowed (a provider that must be told: 5 s).
+_WAIT_FOR_END_S = 20
+# artifacts/parts/<token>/ also holds the work folders of renders.
+_PARTS = ("*.part", "artifacts/parts/*/*")
+
+
+class ServerError(Exception):
+    """The server did not start or did not stop; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPlan:
+    """How one server is started. Its data lie in `folder`, its logs in `logs`.
+
+    `settings` are the variables that differ from the harness's own. `without_flag_check` runs the product with its
+    mirror of the cancel flags broken on purpose.
+    """
+
+    name: str
+    folder: Path
+    logs: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    without_flag_check: bool = False
+
+    @property
+    def command(self) -> list[str]:
+        """What is run, in the project's root."""
+        if self.without_flag_check:
+            return [sys.executable, "-m", "bench.harness.without_flag_check"]
+        return [sys.executable, str(ROOT / "backend" / "main.py")]
+
+    def environ(self, token: str) -> dict[str, str]:
+        """Return the whole environment; what a developer's own .env sets is overruled name by name."""
+        return {
+            **{name: value for name, value in os.environ.items() if name not in STORE_VARIABLES},
+            "HOST": "127.0.0.1",
+            "PORT": "0",
+            "DATA_DIR": str(self.folder),
+            "AUTH_TOKEN": token,
+            "STORES": "auto",
+            "EXECUTION_ENGINE": "loop",
+            "EXECUTION_MODE": "auto",
+            "ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
+            "MAX_RUNNING_TASKS": "200",
+            "MAX_RUNNING_CRAWLS": "100",
+            "LEASE_S": str(LEASE_S),
+            "SHUTDOWN_GRACE_S": str(GRACE_S),
+            "LOG_LEVEL": "INFO",
+            "LOG_FILE": str(self.folder.with_suffix(".log")),
+            "NO_BROWSER": "1",
+            "PYTHONUNBUFFERED": "1",
+            **self.settings,
+        }
+
+
+class Server:
+    """One server. `start` and `stop` may follow each other: the data stay."""
+
+    def __init__(self, plan: ServerPlan) -> None:
+        self._plan = plan
+        self._token = secrets.token_hex(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._starts = 0
+        self._log = plan.logs
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start it and wait until it listens. Raises ServerError."""
+        self._starts += 1
+        self._plan.folder.mkdir(parents=True, exist_ok=True)
+        self._log = self._plan.logs / f"{self._plan.name}-{self._starts}.log"
+        with self._log.open("wb") as output:
+            # A session of its own: Ctrl+C in a terminal comes to us, and we stop it in order.
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - some ms, and a handle that a lost loop leaves usable
+                self._plan.command,
+                cwd=ROOT,
+                env=self._plan.environ(self._token),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        port = await self._port()
+        self._client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=_CALL_S,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None),
+        )
+
+    async def stop(self) -> None:
+        """End it with SIGTERM, and by force when that takes longer than its grace. Twice does nothing."""
+        if self._process is None:
+            return
+        try:
+            await self.terminate()
+        except ServerError:
+            self._kill()
+            raise
+        finally:
+            if self._process is not None:
+                self._kill()
+
+    async def terminate(self) -> float:
+        """Send SIGTERM and wait for exit code 0; return the seconds. Raises ServerError."""
+        process = self._running()
+        begun = time.perf_counter()
+        process.terminate()
+        while process.poll() is None:
+            if time.perf_counter() - begun > 2 * GRACE_S:
+                raise ServerError(f"{self._plan.name} did not stop within {2 * GRACE_S} s:\n{self._last_words()}")
+            await asyncio.sleep(_LOOK_EVERY_S / 4)
+        took_s = time.perf_counter() - begun
+        self._process = None
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+        if process.returncode != 0:
+            raise ServerError(f"{self._plan.name} ended with {process.returncode}:\n{self._last_words()}")
+        return took_s
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    async def _port(self) -> int:
+        process, until = self._running(), time.monotonic() + _START_S
+        while time.monotonic() < until:
+            if found := _LISTENS.search(self._log.read_text("utf-8", "replace")):
+                return int(found[1])
+            if process.poll() is not None:
+                raise ServerError(f"{self._plan.name} ended with {process.returncode}:\n{self._last_words()}")
+            await asyncio.sleep(_LOOK_EVERY_S)
+        raise ServerError(f"{self._plan.name} did not start within {_START_S} s:\n{self._last_words()}")
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            raise RuntimeError(f"{self._plan.name} is not running")
+        return self._process
+
+    def _last_words(self) -> str:
+        return self._log.read_text("utf-8", "replace")[-3_000:]
+
+    # -- its API -------------------------------------------------------------------------------------------------
+
+    async def call(self, method: str, path: str, body: object = None, **query: str | int) -> Any:
+        """Return `data` of the answer. Raises httpx.HTTPStatusError when it is no success."""
+        if self._client is None:
+            raise RuntimeError(f"{self._plan.name} is not running")
+        answer = await self._client.request(method, f"/api/v1{path}", json=body, params=query)
+        answer.raise_for_status()
+        return answer.json()["data"]
+
+    async def create(self, platform: str, params: Mapping[str, object], **more: object) -> str:
+        """Create a task and return its id."""
+        made = await self.call("POST", "/tasks", {"platform": platform, "params": dict(params), **more})
+        return str(made["task_id"])
+
+    async def record(self, task_id: str) -> dict[str, Any]:
+        """Return the record of a task."""
+        record: dict[str, Any] = await self.call("GET", f"/tasks/{task_id}")
+        return record
+
+    async def ended(self, task_id: str) -> dict[str, Any]:
+        """Return the record of a task once it is final, or as it is after 20 s."""
+        record: dict[str, Any] = await self.call("GET", f"/tasks/{task_id}", wait=_WAIT_FOR_END_S, until="final")
+        return record
+
+    async def cancel(self, task_id: str) -> dict[str, Any]:
+        """Cancel a task and return its record at its end, or as it is after 20 s."""
+        record: dict[str, Any] = await self.call("DELETE", f"/tasks/{task_id}", wait=_WAIT_FOR_END_S)
+        return record
+
+    async def system(self) -> dict[str, Any]:
+        """Return what the server says of itself."""
+        about: dict[str, Any] = await self.call("GET", "/system")
+        return about
+
+    # -- what the operating system says -------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._running().pid
+
+    def children(self) -> dict[int, str]:
+        """Return its child processes, zombies too, by id: their programs' names. Empty where there is no /proc."""
+        return {pid: name for pid, (name, parent) in _processes().items() if parent == self.pid}
+
+    def part_files(self) -> list[Path]:
+        """Return the half-written files under its data folder."""
+        return sorted({path for pattern in _PARTS for path in self._plan.folder.rglob(pattern)})
+
+
+def alive(pids: Mapping[int, str]) -> list[str]:
+    """Return the names of those processes that are still there under the same name."""
+    now = _processes()
+    return [name for pid, name in pids.items() if pid in now and now[pid][0] == name]
+
+
+def _processes() -> dict[int, tuple[str, int]]:
+    found: dict[int, tuple[str, int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name stands in brackets and may hold anything: what counts comes after the last one.
+            head, _, tail = stat.read_text("utf-8", "replace").rpartition(")")
+            found[int(stat.parent.name)] = (head.partition("(")[2], int(tail.split()[1]))
+    return found
