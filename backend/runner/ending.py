@@ -77,7 +77,11 @@ class EndRecorder:
             ending = self._balanced(run, Ending(TaskStatus.CANCELLED, _CANCELLED))
             was = replace(run.task, status=TaskStatus.CANCELLING)
             took = await self._tasks.finish(
-                *(was, run.mine, ending), books=books_of(run), cancel=cancel, cancel_latency_ms=latency_ms
+                *(was, run.mine, ending),
+                books=books_of(run),
+                progress=replace(run.progress, eta_s=None),
+                cancel=cancel,
+                cancel_latency_ms=latency_ms,
             )
             if took:
                 saved = books_of(run).stored
@@ -91,7 +95,10 @@ class EndRecorder:
         balanced = self._balanced(run, ending)
 
         async def record() -> bool:
-            took = await self._tasks.finish(run.task, run.mine, balanced, books=books_of(run), is_dead=is_dead)
+            progress = replace(run.progress, eta_s=None)
+            took = await self._tasks.finish(
+                *(run.task, run.mine, balanced), books=books_of(run), progress=progress, is_dead=is_dead
+            )
             if took and balanced.error is not None:
                 logger.error("❌ 任务执行失败: {}, {}", run.task_id, balanced.error.name)
             elif took:

@@ -190,6 +190,6 @@ def _urls_in(path: str, value: Any) -> list[tuple[str, str]]:
 
 
 def _title_of(platform: Platform, chosen: PlatformType, params: BaseModel) -> str:
-    make = getattr(params, "default_title", None)
-    made = make() if make is not None else ""
+    make = getattr(platform, "title_of", None)
+    made = make(params.model_dump(mode="json", exclude_none=True)) if make is not None else ""
     return made or f"{platform.info.title.zh} · {chosen.title.zh}"

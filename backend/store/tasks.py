@@ -5,7 +5,7 @@ may be called again after an unknown outcome. "Mine" is the filter `_id, worker_
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -230,6 +230,7 @@ class TaskStore:
         ending: Ending,
         *,
         books: Books,
+        progress: Progress | None = None,
         is_dead: bool = False,
         cancel: CancelRecord | None = None,
         cancel_latency_ms: float | None = None,
@@ -239,8 +240,12 @@ class TaskStore:
         values: Document = {
             **{"status": ending.status.value, "ended_at": now, "updated_at": now, "ended_fence": lease.fence},
             **{"message": document_of(ending.message), "error": document_of(ending.error), "dead": is_dead},
-            **{"books": document_of(books), "progress.stage": Stage.DONE.value, "after": []},
+            **{"books": document_of(books), "after": []},
         }
+        if progress is None:
+            values["progress.stage"] = Stage.DONE.value
+        else:
+            values["progress"] = document_of(replace(progress, stage=Stage.DONE))
         if cancel is not None:
             values |= {"cancel": document_of(cancel), "cancel_latency_ms": cancel_latency_ms}
         entry = entry_of(now, (task.status.value, ending.status.value), "ended", task.attempt, lease.worker_id)
