@@ -42,7 +42,7 @@ def message_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
 def test_no_message_key_is_shown(page: Page, app: LiveApp, paths: list[str], locale: str) -> None:
     texts = json.loads((ROOT / "frontend/src/i18n/zh-CN.json").read_text(encoding="utf-8"))
     keys = message_keys(texts)
-    page.goto(f"{app.url}/?lang={locale}")
+    settle(page, f"{app.url}/?lang={locale}")
 
     for path in paths:
         settle(page, app.url + path)
@@ -101,7 +101,7 @@ def test_theme_follows_the_system(
 
 def test_chosen_theme_is_kept(page: Page, app: LiveApp) -> None:
     page.goto(f"{app.url}/settings")
-    page.get_by_label("深色").check()
+    page.get_by_role("radio", name="深色").check()
 
     page.reload()
 
@@ -110,7 +110,7 @@ def test_chosen_theme_is_kept(page: Page, app: LiveApp) -> None:
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en"])
 def test_nothing_overflows_at_390_px(phone: Page, app: LiveApp, paths: list[str], locale: str) -> None:
-    phone.goto(f"{app.url}/?lang={locale}")
+    settle(phone, f"{app.url}/?lang={locale}")
     too_wide: list[str] = []
 
     for path in paths:

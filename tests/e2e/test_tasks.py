@@ -27,7 +27,7 @@ def long_crawl(app: LiveApp, site: SmallSite) -> str:
 
 def open_running(page: Page, app: LiveApp, task_id: str) -> None:
     page.goto(f"{app.url}/tasks/{task_id}")
-    page.wait_for_function(f"({DONE})() > 0", timeout=30_000)
+    page.wait_for_function(f"() => ({DONE})() > 0", timeout=30_000)
 
 
 def test_empty_database_offers_three_examples_that_run(page: Page, built: Path, tmp_path: Path) -> None:
@@ -47,9 +47,9 @@ def test_crawl_made_in_the_form_moves_without_a_reload(page: Page, app: LiveApp,
     page.get_by_role("button", name="创建并开始").click()
 
     page.wait_for_url("**/tasks/t*")
-    page.wait_for_function(f"({DONE})() > 0", timeout=30_000)
+    page.wait_for_function(f"() => ({DONE})() > 0", timeout=30_000)
     before = page.evaluate(DONE)
-    page.wait_for_function(f"({DONE})() > {before}")
+    page.wait_for_function(f"() => ({DONE})() > {before}")
     app.call("DELETE", f"/tasks/{page.url.rsplit('/', 1)[-1]}", wait="10")
 
 

@@ -12,20 +12,25 @@ export interface Example {
 const FIRST = ['rss', 'web', 'storyboard']
 const SHOWN = 3
 
-/** Up to three examples that can run right now: the teaching ones first, then whatever else is available. */
+/** Up to three examples that can run right now: one of each platform, the teaching ones first, then second ones. */
 export function firstExamples(platforms: readonly Platform[]): Example[] {
   const runnable = platforms.filter((platform) => platform.availability.available && !platform.auth.needed)
   const rank = (platform: Platform) => (FIRST.includes(platform.id) ? FIRST.indexOf(platform.id) : FIRST.length)
-  return [...runnable]
-    .sort((a, b) => rank(a) - rank(b))
-    .flatMap(exampleOf)
-    .slice(0, SHOWN)
+  const byPlatform = [...runnable].sort((a, b) => rank(a) - rank(b)).map(examplesOf)
+  const rounds = Array.from({ length: SHOWN }, (_, round) => byPlatform.flatMap((examples) => examples.slice(round, round + 1)))
+  return rounds.flat().slice(0, SHOWN)
 }
 
-function exampleOf(platform: Platform): Example[] {
-  const ordered = [...platform.types].sort((a, b) => Number(b.id === platform.default_type) - Number(a.id === platform.default_type))
-  const type = ordered.find((candidate) => candidate.examples.length > 0)
-  const example = type?.examples[0]
-  if (type === undefined || example === undefined) return []
-  return [{ platform: platform.id, platformTitle: platform.title, type: type.id, title: example.title, params: example.params }]
+function examplesOf(platform: Platform): Example[] {
+  const isDefault = (id: string) => Number(id === platform.default_type)
+  const types = [...platform.types].sort((a, b) => isDefault(b.id) - isDefault(a.id))
+  return types.flatMap((type) =>
+    type.examples.map(({ title, params }) => ({
+      platform: platform.id,
+      platformTitle: platform.title,
+      type: type.id,
+      title,
+      params,
+    })),
+  )
 }

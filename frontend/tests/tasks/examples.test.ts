@@ -27,6 +27,15 @@ it('the first examples are three that need no login, the teaching ones first', (
   expect(firstExamples(all).map((example) => example.platform)).toEqual(['rss', 'web', 'storyboard'])
 })
 
+it('a second example of a platform fills what is left', () => {
+  const title = { zh: 'x', en: 'x' }
+  const types = ['main', 'other'].map((id) => ({ id, title, schema: {}, defaults: {}, examples: [{ title, params: { of: id } }] }))
+
+  const shown = firstExamples([platform('web', { types }), platform('storyboard')])
+
+  expect(shown.map(({ platform: id, type }) => [id, type])).toEqual([['web', 'main'], ['storyboard', 'main'], ['web', 'other']])
+})
+
 it('what cannot run now is no example', () => {
   const away = platform('web', { availability: { available: false, reason: 'NO_BROWSER', advice: null } })
   const locked = platform('xhs', { auth: { needed: true, state: 'ok' } })
