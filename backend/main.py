@@ -263,7 +263,7 @@ async def _open_runner(
     closing.push_async_callback(runner.stop)
     tasks = _task_service(settings, clock, stores, tools, runner)
     removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
-    sweeper = Sweeper(stores.tasks, runner, executors, clock=clock, start_task=tasks.schedule, removals=removals)
+    sweeper = Sweeper(stores.tasks, runner, executors, clock=clock, start_task=tasks.schedule_found, removals=removals)
     tasks.recount_with(sweeper)
     services = Services(
         tasks=tasks,

@@ -66,6 +66,7 @@ class TaskService:
         self._drafter = drafter
         self._runner = runner
         self._recounter: Recounter | None = None
+        self._creating: set[str] = set()
 
     def recount_with(self, recounter: Recounter) -> None:
         """Have follow-ups of cancelled tasks done at once by this one (the sweeper, which needs us first)."""
@@ -89,7 +90,12 @@ class TaskService:
             raise
 
     async def _store_and_schedule(self, new: NewTask) -> Created:
-        task, is_replay = await self._tasks.create(self._new_id(), new)
+        task_id = self._new_id()
+        self._creating.add(task_id)
+        try:
+            task, is_replay = await self._tasks.create(task_id, new)
+        finally:
+            self._creating.discard(task_id)
         if is_replay:
             return Created(task, is_replay=True)
         if task.status is TaskStatus.HELD:
@@ -113,6 +119,11 @@ class TaskService:
         # asyncio.create_task here once bound the work to whatever loop was current, and tasks were lost with
         # a loop error; spawn_callback on the server's loop is the mend (docs/decisions/0002).
         tornado.ioloop.IOLoop.current().spawn_callback(self._execute_task, task)
+
+    def schedule_found(self, task: Task) -> None:
+        """Start a task that the sweeper found; one whose create has not returned yet is started by that."""
+        if task.task_id not in self._creating:
+            self.schedule(task)
 
     async def _execute_task(self, task: Task) -> None:
         async with self._runner.attempt(task) as attempt:
