@@ -19,9 +19,9 @@ def start_api(
     """Start a server with these settings; it is stopped after the test."""
     started: list[ApiServer] = []
 
-    def start(**settings: Any) -> ApiServer:
+    async def start(**settings: Any) -> ApiServer:
         made = ApiServer(database, cache, clock, tmp_path, Settings(**settings))
-        io_loop.run_sync(made.start)
+        await made.start()
         started.append(made)
         return made
 
@@ -31,5 +31,6 @@ def start_api(
 
 
 @pytest.fixture
-def api(start_api: StartApi) -> ApiServer:
-    return start_api()
+def api(start_api: StartApi, io_loop: tornado.ioloop.IOLoop) -> ApiServer:
+    made: ApiServer = io_loop.run_sync(start_api)
+    return made
