@@ -59,11 +59,11 @@ class EndRecorder:
             return self.finished(run, Ending(TaskStatus.TIMED_OUT, _TIMED_OUT, self._deadline_error(run)))
         if run.reason is StopReason.SHUTDOWN:
             return lambda: self._tasks.give_back(
-                run.task, run.mine, reason="drain", run_at=self._clock.now(), books=books_of(run)
+                run.task, run.mine, reason="drain", run_at=self._clock.now(), books=open_books_of(run)
             )
         if isinstance(error, NeedsPersonError):
             notice = Notice(error.code, error.message, error.advice)
-            return lambda: self._tasks.wait(run.task, run.mine, notice=notice, books=books_of(run))
+            return lambda: self._tasks.wait(run.task, run.mine, notice=notice, books=open_books_of(run))
         return self._failed(run, error)
 
     def cancelled(self, run: Run) -> Record:
@@ -114,7 +114,7 @@ class EndRecorder:
             run_at = self._clock.now() + timedelta(seconds=self._pause_s(run, error))
             logger.warning("任务 {} 第 {} 次尝试失败: {}, 稍后重试", run.task_id, run.task.attempt, failure.name)
             return lambda: self._tasks.give_back(
-                run.task, run.mine, reason="retry", run_at=run_at, books=books_of(run), error=failure
+                run.task, run.mine, reason="retry", run_at=run_at, books=open_books_of(run), error=failure
             )
         return self.finished(run, Ending(TaskStatus.FAILED, failure.message, failure), is_dead=can_retry)
 
@@ -159,6 +159,11 @@ def books_of(run: Run) -> Books:
     """Return the books as last counted, judged."""
     books = run.books or run.task.books
     return replace(books, balanced=books.adds_up)
+
+
+def open_books_of(run: Run) -> Books:
+    """Return the books of a task that goes on later: not judged before its end."""
+    return replace(run.books or run.task.books, balanced=None)
 
 
 def error_of(body: "asyncio.Task[Any]") -> BaseException | None:
