@@ -232,10 +232,9 @@ async def _open_tools(settings: Settings, closing: AsyncExitStack) -> Tools:
     return Tools(gate, children, policy, platforms, providers)
 
 
-def _executors(settings: Settings, clock: Clock, stores: Stores, tools: Tools) -> dict[TaskKind, Executor]:
-    work_dir = settings.data_dir / "work"
+def _executors(clock: Clock, stores: Stores, tools: Tools) -> dict[TaskKind, Executor]:
     crawl = CrawlTools(tools.gate, stores.items, stores.frontier, clock)
-    generate = GenerateTools(tools.gate, stores.artifacts, stores.items, tools.children, clock, work_dir)
+    generate = GenerateTools(tools.gate, stores.artifacts, stores.items, tools.children, clock)
     return {
         TaskKind.CRAWL: CrawlExecutor(tools.platforms, crawl),
         TaskKind.GENERATE: GenerateExecutor(tools.providers, generate),
@@ -245,7 +244,7 @@ def _executors(settings: Settings, clock: Clock, stores: Stores, tools: Tools) -
 async def _open_runner(
     settings: Settings, clock: Clock, stores: Stores, tools: Tools, closing: AsyncExitStack
 ) -> Running:
-    executors = _executors(settings, clock, stores, tools)
+    executors = _executors(clock, stores, tools)
     known = tools.known
     slots = Slots(
         [one.info for one in known.values()],
@@ -263,7 +262,13 @@ async def _open_runner(
     closing.push_async_callback(runner.stop)
     tasks = _task_service(settings, clock, stores, tools, runner)
     removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
-    sweeper = Sweeper(stores.tasks, runner, executors, clock=clock, start_task=tasks.schedule_found, removals=removals)
+    sweeper = Sweeper(
+        *(stores.tasks, runner, executors),
+        clock=clock,
+        start_task=tasks.schedule_found,
+        removals=removals,
+        chores=(stores.artifacts.sweep_files,),
+    )
     tasks.recount_with(sweeper)
     services = Services(
         tasks=tasks,

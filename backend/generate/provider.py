@@ -1,7 +1,6 @@
 """The contracts of generation: one file in generate/providers/, exporting `create(environ) -> Provider`."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from backend.core.children import Children
@@ -23,7 +22,6 @@ class GenerateTools:
     items: ItemStore
     children: Children
     clock: Clock
-    work_dir: Path
 
 
 class Provider(Protocol):

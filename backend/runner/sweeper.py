@@ -27,7 +27,10 @@ Removal = Callable[[str], Awaitable[object]]
 
 
 class Sweeper:
-    """One per server. `start_task` schedules a run; `removals` delete a purged task's results, in order."""
+    """One per server. `start_task` schedules a run; `removals` delete a purged task's results, in order.
+
+    `chores` are small steps of tidying up, one of each now and then.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Sweeper:
         clock: Clock,
         start_task: Callable[[Task], None],
         removals: tuple[Removal, ...] = (),
+        chores: tuple[Callable[[], Awaitable[object]], ...] = (),
         chance: random.Random | None = None,
     ) -> None:
         self._tasks = tasks
@@ -46,6 +50,7 @@ class Sweeper:
         self._clock = clock
         self._start_task = start_task
         self._removals = removals
+        self._chores = chores
         self._chance = chance or random.Random()  # noqa: S311 - an offset, no secret
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -105,6 +110,8 @@ class Sweeper:
             await self._reap_expired()
             await self._follow_up()
             await self._remove_purged()
+            for chore in self._chores:
+                await chore()
         await self._start_due()
 
     async def _start_due(self) -> None:

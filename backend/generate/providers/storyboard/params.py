@@ -1,7 +1,7 @@
 """The parameters of a storyboard."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -53,6 +53,8 @@ def _ui(zh: str, en: str, **hints: Any) -> dict[str, Any]:
 class SceneParams(BaseModel):
     """One card: its text, and a picture to draw it on."""
 
+    URL_FIELDS: ClassVar = ("image",)
+
     model_config = ConfigDict(extra="forbid")
 
     text: Annotated[str, Stripped] = Field(
@@ -63,6 +65,8 @@ class SceneParams(BaseModel):
 
 class StoryboardParams(BaseModel):
     """Cards to film: exactly one of `script`, `scenes` and `from_task` says which."""
+
+    URL_FIELDS: ClassVar = ("scenes",)
 
     model_config = ConfigDict(extra="forbid")
 
