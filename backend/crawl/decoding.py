@@ -11,6 +11,7 @@ _DECLARED_WITHIN = 4_096
 # One broken character in so many is a slip of the page; more of them, and the encoding is not what it says.
 _CHARS_PER_SLIP = 200
 _WESTERN = frozenset({"cp1252", "latin-1", "iso8859-1", "ascii"})
+_NOT_OF_PAGES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
 _PLAUSIBLE = [
     *("utf_8", "gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r", "cp1252", "iso8859_2"),
     *("cp1253", "cp1254", "cp1255", "cp1256", "cp874"),
@@ -58,11 +59,12 @@ def _known(name: str | None) -> str | None:
     if name is None:
         return None
     try:
-        info = codecs.lookup(resolve_encoding(name) or name)
+        encoding = codecs.lookup(resolve_encoding(name) or name).name
+        # Not every codec is one of pages: `zip`, `rot13`, `undefined` and `idna` are codecs too.
+        is_of_pages = b"a".decode(encoding, "replace") == "a" or encoding.startswith("utf")
     except (LookupError, ValueError):
         return None
-    # Not every codec is a text encoding: `zip` and `rot13` are codecs too.
-    return info.name if getattr(info, "_is_text_encoding", True) and info.name not in {"idna", "punycode"} else None
+    return encoding if is_of_pages and encoding not in _NOT_OF_PAGES else None
 
 
 def _tried(body: bytes, encoding: str) -> tuple[str, int]:
