@@ -20,6 +20,8 @@ from backend.store.items import ItemStore, with_id
 
 _BATCH = 50
 _MAX_WAITING = 100
+# A write cannot be stopped once it is sent: a cancel waits for one slice of links, not for the links of fifty pages.
+_LINKS_AT_ONCE = 500
 _MAX_SEEN = 200_000
 
 
@@ -41,7 +43,10 @@ class Visit:
 
 
 class Writer:
-    """Owns the visits that are done and not stored; `conclude` of the crawl stores them when the run was stopped."""
+    """Owns the visits that are done and not stored; `conclude` of the crawl stores them when the run was stopped.
+
+    `keeps_links` is False where nobody will follow them any more.
+    """
 
     def __init__(
         self,
@@ -51,12 +56,14 @@ class Writer:
         rows: FrontierStore,
         items: ItemStore,
         on_stored: Callable[[list[Visit]], None],
+        keeps_links: bool = True,
     ) -> None:
         self._context = context
         self._frontier = frontier
         self._rows = rows
         self._items = items
         self._on_stored = on_stored
+        self._keeps_links = keeps_links
         self._seen: set[str] = set()
         self._has_work = asyncio.Event()
         self._has_space = asyncio.Event()
@@ -143,9 +150,11 @@ class Writer:
                 if link.fingerprint not in self._seen and link.fingerprint not in fresh:
                     depth = visit.row.depth + 1
                     fresh[link.fingerprint] = NewRow(link.fingerprint, link.url, link.origin, depth)
-        if not fresh:
+        if not fresh or not self._keeps_links:
             return
-        added = await self._rows.add_many(self._context.lease, list(fresh.values()))
+        rows, added = list(fresh.values()), 0
+        for start in range(0, len(rows), _LINKS_AT_ONCE):
+            added += await self._rows.add_many(self._context.lease, rows[start : start + _LINKS_AT_ONCE])
         if len(self._seen) > _MAX_SEEN:
             # Only a shortcut: the store refuses what it knows.
             self._seen.clear()

@@ -82,8 +82,8 @@ class FrontierStore:
     Fields: those of NewRow, Row and RowResult, `state` (queued | in_flight | done | failed, and alias, see
     `claim_final`), `taken` (ever taken up), `fence` (of the taker), `not_before` (back-off), `added_at`.
     Indexes: take {task_id, state, origin, priority: -1, depth, added_at} · due {task_id, not_before} where there
-    is one · list {task_id, added_at, _id} · books and lists by state or outcome {task_id, state, outcome,
-    added_at, _id, reason, taken}.
+    is one · waiting {task_id, taken} of queued rows that were taken · list {task_id, added_at, _id} · books and
+    lists by state or outcome {task_id, state, outcome, added_at, _id, reason, taken}.
     """
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
@@ -100,6 +100,9 @@ class FrontierStore:
         has_due: Document = {"not_before": {"$type": "date"}}
         keys = [("task_id", up), ("not_before", up)]
         await self._db.do(self._rows.create_index(keys, partialFilterExpression=has_due))
+        # Those that wait for another attempt: a cancel ends them without a look at the whole queue.
+        waits: Document = {"state": "queued", "taken": True}
+        await self._db.do(self._rows.create_index([("task_id", up), ("taken", up)], partialFilterExpression=waits))
 
     # -- rows come and go ----------------------------------------------------------------------------------------
 
