@@ -156,6 +156,17 @@ def test_missing_asset_is_a_404_and_never_a_page(page: Page, app: LiveApp) -> No
     assert "<html" not in answer.text()
 
 
+def test_page_older_than_the_server_asks_to_be_reloaded(page: Page, app: LiveApp, complaints: list[str]) -> None:
+    page.route("**/assets/SystemPage-*.js", lambda route: route.fulfill(status=404))
+    settle(page, f"{app.url}/tasks")
+
+    page.get_by_role("link", name="系统").click()
+
+    expect(page.get_by_text("有新版本，刷新后使用。")).to_be_visible()
+    assert [one for one in complaints if one.startswith("exception")] == []
+    complaints.clear()
+
+
 def test_unknown_task_says_so_with_a_request_id(page: Page, app: LiveApp, complaints: list[str]) -> None:
     page.goto(f"{app.url}/tasks/t_unknown")
 

@@ -6,6 +6,9 @@ interface Connection {
   lastReachedAt: number | null
 }
 
+const ONE_MOMENT_MS = 1_000
+let lastFailedAt = 0
+
 const state = reactive<Connection>({ state: 'connecting', failures: 0, lastReachedAt: null })
 
 export const connection = readonly(state)
@@ -19,7 +22,10 @@ export function reached(now: number = Date.now()): void {
   state.lastReachedAt = now
 }
 
-export function failed(): void {
+/** Several questions of one moment that nobody answers are one failure. */
+export function failed(now: number = Date.now()): void {
   state.state = 'offline'
+  if (state.failures > 0 && now - lastFailedAt < ONE_MOMENT_MS) return
+  lastFailedAt = now
   state.failures += 1
 }

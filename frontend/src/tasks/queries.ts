@@ -8,6 +8,13 @@ import { keys, POLL_ACTIVE_MS, POLL_IDLE_MS, POLL_TOTALS_MS } from './live'
 import { mergeItems, newer } from './merge'
 import { isMoving } from './status'
 
+/** ms until the next question: soon while something moves or nobody answers, never after what is gone. */
+function pause(error: Error | null, isActive: boolean): number | false {
+  if (error instanceof ApiError && error.status === 404) return false
+  const isAway = error instanceof ApiError && error.isOffline
+  return isActive || isAway ? POLL_ACTIVE_MS : POLL_IDLE_MS
+}
+
 /** A task list that keeps itself fresh: every 2 s while something moves, every 15 s otherwise. */
 export function useTaskList(query: MaybeRefOrGetter<TaskListQuery>, enabled: MaybeRefOrGetter<boolean> = true) {
   return useQuery({
@@ -16,7 +23,7 @@ export function useTaskList(query: MaybeRefOrGetter<TaskListQuery>, enabled: May
     queryFn: ({ signal }) => listTasks(toValue(query), signal),
     placeholderData: keepPreviousData,
     structuralSharing: (stored, incoming) => mergeList(stored as TaskList | undefined, incoming as TaskList),
-    refetchInterval: ({ state }) => (state.error || state.data?.items.some(isMoving) ? POLL_ACTIVE_MS : POLL_IDLE_MS),
+    refetchInterval: ({ state }) => pause(state.error, state.data?.items.some(isMoving) ?? false),
   })
 }
 
@@ -49,7 +56,7 @@ export function useTask(taskId: MaybeRefOrGetter<string>) {
     queryKey: computed(() => keys.task(toValue(taskId))),
     queryFn: ({ signal }) => getTask(toValue(taskId), signal),
     structuralSharing: (stored, incoming) => newer(stored as TaskRecord | undefined, incoming as TaskRecord),
-    refetchInterval: ({ state }) => (state.error || (state.data && isMoving(state.data)) ? POLL_ACTIVE_MS : POLL_IDLE_MS),
+    refetchInterval: ({ state }) => pause(state.error, state.data !== undefined && isMoving(state.data)),
     retry: (failures, error) => failures < 2 && error instanceof ApiError && error.isOffline,
   })
 }
@@ -62,6 +69,6 @@ export function useHealth() {
   return useQuery({
     queryKey: keys.health,
     queryFn: ({ signal }) => getHealth(signal),
-    refetchInterval: ({ state }) => (state.error ? POLL_ACTIVE_MS : POLL_IDLE_MS),
+    refetchInterval: ({ state }) => pause(state.error, false),
   })
 }
