@@ -6,9 +6,10 @@ the server's loop. A cancel comes by call_soon_threadsafe; `cancelled` is writte
 
 import asyncio
 import contextvars
+import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
@@ -30,17 +31,35 @@ class Bridge:
         self._server = asyncio.get_running_loop()
 
     async def call(self, make: Callable[[], Awaitable[T]]) -> T:
-        """Await `make()` on the server's loop. Cancelling this cancels it there; the supervisor waits for it."""
+        """Await `make()` on the server's loop. A cancel is handed on, and this ends only when the call has ended."""
+        outcome: Future[T] = Future()
+        made: list[asyncio.Task[T]] = []
 
-        async def on_server() -> T:
-            task = cast("asyncio.Task[Any]", asyncio.current_task())
+        def begin() -> None:
+            task = asyncio.ensure_future(_awaited(make))
+            made.append(task)
             self._run.bridged.add(task)
-            try:
-                return await make()
-            finally:
-                self._run.bridged.discard(task)
+            task.add_done_callback(self._run.bridged.discard)
+            task.add_done_callback(lambda _: _hand_over(task, outcome))
 
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(on_server(), self._server))
+        def cancel() -> None:
+            # One step later: a call always begins, as one awaited directly would, or `__aexit__` would leave nothing.
+            self._server.call_soon(made[0].cancel)
+
+        self.post(begin)
+        answer = asyncio.wrap_future(outcome)
+        is_cancelled = False
+        while not answer.done():
+            try:
+                await asyncio.wait({answer})
+            except asyncio.CancelledError:
+                # Else `async with` would leave on the server's loop what is still being read there.
+                is_cancelled = True
+                self.post(cancel)
+        if is_cancelled:
+            _take_error(answer)
+            raise asyncio.CancelledError
+        return answer.result()
 
     def post(self, act: Callable[..., Any], *arguments: Any) -> None:
         """Have `act` called on the server's loop soon."""
@@ -56,27 +75,45 @@ class Reached:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._thing, name)
-        return self._carried(value) if callable(value) else value
+        return self._carried(value) if callable(value) else reached(value, self._bridge)
 
     async def __aenter__(self) -> Any:
-        return reached(await self._bridge.call(self._thing.__aenter__), self._bridge)
+        entered: list[Any] = []
+
+        async def enter() -> None:
+            entered.append(await self._thing.__aenter__())
+
+        try:
+            await self._bridge.call(enter)
+        except asyncio.CancelledError as error:
+            # Entered there, and the cancel met us on the way back: nobody else would leave it.
+            if entered:
+                await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return reached(entered[0], self._bridge)
 
     async def __aexit__(self, *error: Any) -> Any:
         return await self._bridge.call(lambda: self._thing.__aexit__(*error))
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         iterator = aiter(self._thing)
-        while True:
-            try:
-                yield await self._bridge.call(lambda: _next_or_end(iterator))
-            except _EndError:
-                return
+        try:
+            while True:
+                try:
+                    step = await self._bridge.call(lambda: _next_or_end(iterator))
+                except _EndError:
+                    return
+                yield reached(step, self._bridge)
+        finally:
+            if hasattr(iterator, "aclose"):
+                await self._bridge.call(iterator.aclose)
 
     def _carried(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             if inspect.iscoroutinefunction(method):
                 return self._awaited(method, arguments, named)
-            return reached(method(*arguments, **named), self._bridge)
+            made = method(*arguments, **named)
+            return self._bridge.call(lambda: made) if inspect.iscoroutine(made) else reached(made, self._bridge)
 
         return call
 
@@ -86,12 +123,40 @@ class Reached:
 
 def reached(thing: Any, bridge: Bridge) -> Any:
     """Return plain values as they are, and a stand-in for whatever has async parts."""
-    is_async = hasattr(thing, "__aenter__") or hasattr(thing, "__aiter__") or hasattr(thing, "aiter_bytes")
-    return Reached(thing, bridge) if is_async else thing
+    # mypy holds that a class is not hashable when its metaclass is unknown.
+    return Reached(thing, bridge) if _has_async_parts(type(thing)) else thing  # type: ignore[arg-type]
+
+
+@functools.cache
+def _has_async_parts(kind: type) -> bool:
+    for name in dir(kind):
+        part = inspect.unwrap(inspect.getattr_static(kind, name, None))
+        if name in {"__aenter__", "__aiter__"} or inspect.iscoroutinefunction(part) or inspect.isasyncgenfunction(part):
+            return True
+    return False
 
 
 class _EndError(Exception):
     """StopAsyncIteration cannot cross a future."""
+
+
+async def _awaited(make: Callable[[], Awaitable[T]]) -> T:
+    return await make()
+
+
+def _hand_over(task: "asyncio.Task[T]", outcome: Future[T]) -> None:
+    if task.cancelled():
+        outcome.cancel()
+    elif (error := task.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(task.result())
+
+
+def _take_error(answer: asyncio.Future[Any]) -> None:
+    # Nobody else reads it, and an unread error is logged.
+    if not answer.cancelled():
+        answer.exception()
 
 
 async def _next_or_end(iterator: AsyncIterator[T]) -> T:
@@ -198,13 +263,15 @@ class ThreadPool:
 
     async def run(self, execution: Execution, context: ThreadContext) -> Ending:
         """Run the execution in a thread; a cancel is handed on; the thread always returns first."""
-        returned = asyncio.get_running_loop().run_in_executor(
-            self._pool, contextvars.copy_context().run, _run_on_own_loop, execution, context
-        )
+        queued = self._pool.submit(contextvars.copy_context().run, _run_on_own_loop, execution, context)
+        returned = asyncio.wrap_future(queued)
         while not returned.done():
             try:
                 await asyncio.wait({returned})
             except asyncio.CancelledError:
+                if queued.cancel():
+                    # No thread was free yet: there is nothing to wait for.
+                    raise
                 _cancel_in_thread(context)
         return returned.result()
 
