@@ -109,6 +109,9 @@ class Exchange:
     async def _read_head(self) -> "RawResponseMessage":
         while True:
             message, payload = await self._protocol.read()
+            if self._connection is None:
+                # On a loop that lags the time may be up between the head's arrival and this step.
+                raise ConnectionAbortedError("broken off")
             if message.code == _SWITCHING_PROTOCOLS:
                 raise HttpProcessingError(message="an upgrade that nobody asked for")
             if message.code >= _FIRST_FINAL_STATUS:
