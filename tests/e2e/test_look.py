@@ -20,7 +20,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 @pytest.fixture(scope="module")
 def paths(app: LiveApp, site: SmallSite) -> list[str]:
     """Every address of the app, with a finished task for those that show one."""
-    task_id = app.create("web", {"start_urls": [f"{site.url}/pages/299"], "max_pages": 1})
+    task_id = app.create("web", {"start_urls": [f"{site.url}/pages/9999"], "max_pages": 1})
     app.wait_for_end(task_id)
     return [*PAGES, *(f"/tasks/{task_id}/{tab}" for tab in TABS)]
 

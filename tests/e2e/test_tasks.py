@@ -131,13 +131,13 @@ def test_markup_in_what_was_crawled_stays_text(page: Page, app: LiveApp, site: S
 
 
 def test_log_pages_and_events_tell_what_happened(page: Page, app: LiveApp, site: SmallSite) -> None:
-    task_id = app.create("web", {"start_urls": [f"{site.url}/pages/299"], "max_pages": 1})
+    task_id = app.create("web", {"start_urls": [f"{site.url}/pages/9999"], "max_pages": 1})
     app.wait_for_end(task_id)
 
     page.goto(f"{app.url}/tasks/{task_id}/log")
     expect(page.get_by_role("log").locator(".line").first).to_be_visible()
     page.get_by_role("link", name="页面", exact=True).click()
-    expect(page.get_by_text(f"{site.url}/pages/299").first).to_be_visible()
+    expect(page.get_by_text(f"{site.url}/pages/9999").first).to_be_visible()
     page.get_by_role("link", name="事件", exact=True).click()
 
     expect(page.get_by_text("被领取")).to_be_visible()
