@@ -149,6 +149,8 @@ async def _read(response: httpx.Response, *, max_bytes: int, kinds: Collection[s
     async for part in response.aiter_bytes():
         parts.append(part)
         size += len(part)
-        if size >= max_bytes:
+        if kinds is None and size >= max_bytes:
+            # A page over its limit is the gate's to refuse; a robots.txt is read as far as its limit.
             break
-    return b"".join(parts)[:max_bytes]
+    body = b"".join(parts)
+    return body if kinds is not None else body[:max_bytes]
