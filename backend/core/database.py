@@ -55,6 +55,7 @@ class Database:
         self._timeout_s = timeout_s
         self.is_memory = is_memory
         self._client: AsyncIOMotorClient[Document] | None = None
+        self._collections: dict[str, AsyncIOMotorCollection[Document]] = {}
         self._in_flight: set[asyncio.Future[Any]] = set()
         self._slow_gate = asyncio.Semaphore(_SLOW_READS_AT_ONCE)
         self._is_replica_set = False
@@ -77,14 +78,18 @@ class Database:
     async def close(self) -> None:
         """Wait for the operations in flight, then close the client. Safe to call twice."""
         await settle(self._in_flight)
+        self._collections.clear()
         if self._client is not None:
             self._client.close()
             self._client = None
 
     def collection(self, name: str) -> AsyncIOMotorCollection[Document]:
         """Return a collection whose writes are acknowledged from the journal (a majority on a replica set)."""
-        concern = WriteConcern(w="majority") if self._is_replica_set else WriteConcern(w=1, j=True)
-        return self._database().get_collection(name, write_concern=concern)
+        found = self._collections.get(name)
+        if found is None:
+            concern = WriteConcern(w="majority") if self._is_replica_set else WriteConcern(w=1, j=True)
+            found = self._collections[name] = self._database().get_collection(name, write_concern=concern)
+        return found
 
     async def do(self, operation: Awaitable[T]) -> T:
         """Await one store operation; cancelling this await leaves it running, and remembered.

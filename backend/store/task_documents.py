@@ -6,6 +6,7 @@ A document has the fields of `domain.task.Task` under the same names, `_id` for 
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -29,11 +30,20 @@ from backend.domain.text import Text
 
 Document = dict[str, Any]
 
+_PLAIN = frozenset({str, int, float, bool, datetime, type(None)})
+# Of each class met so far: its fields, or None when it is no dataclass.
+_NAMES: dict[type[Any], tuple[str, ...] | None] = {}
+_TASK_FIELDS = frozenset(one.name for one in fields(Task))
+
 
 def document_of(value: Any) -> Any:
     """Return `value` as BSON can keep it: dataclasses as documents, enums as words, tuples as arrays."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: document_of(getattr(value, one.name)) for one in fields(value)}
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    names = _field_names(kind)
+    if names is not None:
+        return {name: document_of(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -43,10 +53,15 @@ def document_of(value: Any) -> Any:
     return value
 
 
+def _field_names(kind: type[Any]) -> tuple[str, ...] | None:
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(one.name for one in fields(kind)) if is_dataclass(kind) else None
+    return _NAMES[kind]
+
+
 def task_of(document: Mapping[str, Any]) -> Task:
     """Return the task a document holds; fields that the document lacks have their defaults."""
-    known = {one.name for one in fields(Task)}
-    values = {name: value for name, value in document.items() if name in known}
+    values = {name: value for name, value in document.items() if name in _TASK_FIELDS}
     values["task_id"] = document["_id"]
     values["kind"] = TaskKind(document["kind"])
     values["status"] = TaskStatus(document["status"])
