@@ -28,8 +28,6 @@ from backend.domain.task import Books, Ending, Stage, StopReason
 from backend.store.frontier import NewRow, Row
 
 _START_PRIORITY = 10
-_REPORT_EVERY_S = 0.5
-_NOTE_EVERY_S = 5.0
 _IDLE_S = 1.0
 # At a shutdown: some 0.1 s of writing for each crawl.
 _MAX_PARTING_LINKS = 2_000
@@ -84,6 +82,7 @@ class SiteCrawl:
         self._tally = Tally(Books())
         self._wake = asyncio.Event()
         self._reported_at = self._noted_at = 0.0
+        self._noted_stored = 0
 
     async def run(self) -> Ending:
         """Crawl until nothing is left or the page limit is reached."""
@@ -125,7 +124,7 @@ class SiteCrawl:
     async def _open(self) -> None:
         lease = self._context.lease
         self._context.progress(unit="page", stage=Stage.FETCH)
-        stored = await self._patiently(lambda: self._items.count(lease.task_id))
+        stored = self._noted_stored = await self._patiently(lambda: self._items.count(lease.task_id))
         await self._patiently(lambda: self._frontier.open(stored=stored))
         self._tally = Tally(await self._patiently(lambda: self._rows.books(lease.task_id, is_over=False)))
         starts = [
@@ -258,15 +257,16 @@ class SiteCrawl:
 
     async def _report(self) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._reported_at < _REPORT_EVERY_S:
+        if now - self._reported_at < self._manners.report_every_s:
             return
         self._reported_at = now
         stored, queued = self._frontier.stored, self._frontier.queued
         total = min(self._plan.max_pages, stored + queued + len(self._frontier.hand))
         books = self._tally.books(stored=stored, queued_left=queued)
         self._context.progress(done=stored, total=total, unit="page", stage=Stage.FETCH, books=books)
-        if now - self._noted_at >= _NOTE_EVERY_S:
-            self._noted_at = now
+        # A checkpoint says that there was progress: it forgives the leases lost before it.
+        if now - self._noted_at >= self._manners.note_every_s and stored > self._noted_stored:
+            self._noted_at, self._noted_stored = now, stored
             note = f"{stored} pages, frontier {queued}"
             await self._patiently(lambda: self._context.checkpoint({"stored": stored}, note))
 

@@ -32,6 +32,8 @@ class Manners:
     max_attempts: int = 3
     back_off_s: float = 1.0
     longest_wait_s: float = 120.0
+    report_every_s: float = 0.5
+    note_every_s: float = 2.0
 
 
 class Visitor:

@@ -329,7 +329,9 @@ async def test_progress_and_checkpoint_tell_how_far_it_is(crawl: Crawl) -> None:
     shown = crawl.runs[0]
     assert (shown.shown.done, shown.shown.total, shown.shown.unit) == (5, 5, "page")
     assert shown.books.ok == 5
-    assert shown.checkpoints[0][1].endswith("frontier 1")
+    assert shown.checkpoints
+    assert all(state["stored"] > 0 for state, _ in shown.checkpoints)
+    assert shown.checkpoints[-1][1].startswith(f"{shown.checkpoints[-1][0]['stored']} pages, frontier ")
 
 
 async def test_huge_page_ends_as_too_large_and_the_crawl_goes_on(crawl: Crawl) -> None:
