@@ -1,4 +1,4 @@
-import { onScopeDispose, readonly, ref, type Ref } from 'vue'
+import { onScopeDispose, readonly, ref, type Ref, watch } from 'vue'
 
 /** One clock for all relative times on the page; it stands still while nobody looks at it. */
 const now = ref(Date.now())
@@ -23,15 +23,18 @@ export function useNow(): Readonly<Ref<number>> {
   return readonly(now)
 }
 
-/** ms since `since` (performance.now()), ten times a second, for the ticking "0.3s" of a cancel. */
+/** ms since `since` (performance.now()), ten times a second, for the ticking "0.3s" of a cancel; 0 while there is none. */
 export function useTicking(since: () => number | undefined): Readonly<Ref<number>> {
   const elapsed = ref(0)
-  const tick = () => {
-    const start = since()
-    elapsed.value = start === undefined ? 0 : performance.now() - start
-  }
-  tick()
-  const own = setInterval(tick, 100)
-  onScopeDispose(() => clearInterval(own))
+  watch(
+    since,
+    (start, _before, onCleanup) => {
+      elapsed.value = start === undefined ? 0 : performance.now() - start
+      if (start === undefined) return
+      const ticking = setInterval(() => (elapsed.value = performance.now() - start), 100)
+      onCleanup(() => clearInterval(ticking))
+    },
+    { immediate: true },
+  )
   return readonly(elapsed)
 }
