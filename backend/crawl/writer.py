@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate
 
 from backend.crawl.frontier import Frontier
 from backend.crawl.patience import patiently
@@ -22,6 +23,8 @@ _BATCH = 50
 _MAX_WAITING = 100
 # A write cannot be stopped once it is sent: a cancel waits for one slice of links, not for the links of fifty pages.
 _LINKS_AT_ONCE = 500
+# Some 10 ms of work for the loop.
+_LINKS_A_BATCH = 5_000
 _MAX_SEEN = 200_000
 
 
@@ -86,7 +89,8 @@ class Writer:
                 self._has_work.clear()
                 await self._has_work.wait()
                 continue
-            self.writing, self.waiting = self.waiting[:_BATCH], self.waiting[_BATCH:]
+            size = _batch_size(self.waiting)
+            self.writing, self.waiting = self.waiting[:size], self.waiting[size:]
             self._has_space.set()
             stored = await patiently(
                 self._context, functools.partial(self.store, self.writing), after_failure=self._recount
@@ -144,13 +148,15 @@ class Writer:
         return [_skipped(visit, "limit") if visit.row.fingerprint in over else visit for visit in visits]
 
     async def _add_links(self, visits: list[Visit]) -> None:
+        if not self._keeps_links:
+            return
         fresh: dict[str, NewRow] = {}
         for visit in visits:
             for link in visit.links:
                 if link.fingerprint not in self._seen and link.fingerprint not in fresh:
                     depth = visit.row.depth + 1
                     fresh[link.fingerprint] = NewRow(link.fingerprint, link.url, link.origin, depth)
-        if not fresh or not self._keeps_links:
+        if not fresh:
             return
         rows, added = list(fresh.values()), 0
         for start in range(0, len(rows), _LINKS_AT_ONCE):
@@ -160,6 +166,12 @@ class Writer:
             self._seen.clear()
         self._seen.update(fresh)
         self._frontier.note_added({row.origin for row in fresh.values()}, added)
+
+
+def _batch_size(visits: list[Visit]) -> int:
+    """Return how many of the first visits make one batch: at most fifty, and few enough links not to hold the loop."""
+    links = accumulate(len(visit.links) for visit in visits[:_BATCH])
+    return max(1, sum(1 for sum_ in links if sum_ <= _LINKS_A_BATCH))
 
 
 def _skipped(visit: Visit, reason: str) -> Visit:
