@@ -23,6 +23,7 @@ _MAX_META_CHARS = 2_000
 _MAX_TAGS = 20
 _MAX_JSON_LD_CHARS = 256 * 1024
 _MAX_JSON_LD_NODES = 200
+_SLASHES_OF_A_ROOT = 2
 
 # A private character marks where a block begins: the source's own line breaks mean nothing in HTML.
 _BREAK = "\ue000"
@@ -42,6 +43,7 @@ _MAINS = ("article", "main", "[role=main]", "[itemprop=articleBody]", "#content"
 _ENOUGH_CHARS = 250
 _ENOUGH_SHARE = 0.3
 _LEAST_SHARE = 0.1
+_PLAIN_PATH = re.compile(r"(?:/[a-zA-Z0-9_\-%][a-zA-Z0-9_\-%.]*+)++/?(?:\?[a-zA-Z0-9_\-%.=&+]*+)?")
 _UNFOLLOWED = ("#", "javascript:", "mailto:", "tel:", "data:", "about:", "blob:")
 _KANA, _HANGUL = re.compile("[\u3040-\u30ff]"), re.compile("[\uac00-\ud7a3]")
 _HAN, _LATIN = re.compile("[\u4e00-\u9fff]"), re.compile("[A-Za-z]")
@@ -115,6 +117,7 @@ def _extracted(tree: LexborHTMLParser, encoding: str, url: str, scope: Scope | N
 
 def _links(tree: LexborHTMLParser, encoding: str, url: str, scope: Scope) -> Iterable[Target]:
     base = _base(tree, url)
+    root = base[: base.find("/", base.find("://") + 3)] if base.count("/") > _SLASHES_OF_A_ROOT else base
     # Each spelling once, before the costly step: a page names the same link many times.
     spellings = dict.fromkeys(
         href.strip()
@@ -123,7 +126,7 @@ def _links(tree: LexborHTMLParser, encoding: str, url: str, scope: Scope) -> Ite
     )
     seen: set[str] = set()
     for href in spellings:
-        target = _resolved(base, href, encoding)
+        target = _resolved(base, root, href, encoding)
         if target is None or target.fingerprint in seen:
             continue
         seen.add(target.fingerprint)
@@ -142,11 +145,12 @@ def _base(tree: LexborHTMLParser, url: str) -> str:
         return url
 
 
-def _resolved(base: str, href: str, encoding: str) -> Target | None:
-    if not href or href.lower().startswith(_UNFOLLOWED):
+def _resolved(base: str, root: str, href: str, encoding: str) -> Target | None:
+    if not href or href[:11].lower().startswith(_UNFOLLOWED):
         return None
+    # Most links are of this plain kind, and joining is the costliest step of reading a page.
     try:
-        return target_of(urljoin(base, href), encoding)
+        return target_of(root + href if _PLAIN_PATH.fullmatch(href) else urljoin(base, href), encoding)
     except ValueError:
         return None
 
@@ -178,28 +182,25 @@ def _main_text(tree: LexborHTMLParser) -> str:
     tree.strip_tags(_NEVER_TEXT)
     for node in body.css(_BLOCKS):
         node.insert_before(_BREAK)
-    boilerplate = body.css(_BOILERPLATE)
-    if not boilerplate:
-        return _lines(_best_part(body))
-    whole = _lines(body)
-    for node in boilerplate:
+    whole = body.text()
+    for node in body.css(_BOILERPLATE):
         node.decompose()
-    part = _lines(_best_part(body))
+    part = _best_part(body)
     # A page that is all boilerplate by its names is not: take it whole.
-    return part if len(part) > len(whole) * _LEAST_SHARE else whole
+    return _lines(part if len(part) > len(whole) * _LEAST_SHARE else whole)
 
 
-def _best_part(body: LexborNode) -> LexborNode:
-    length = len(body.text())
+def _best_part(body: LexborNode) -> str:
+    text = body.text()
     for selector in _MAINS:
         nodes = body.css(selector)
-        if len(nodes) == 1 and (chars := len(nodes[0].text())) >= _ENOUGH_CHARS and chars >= length * _ENOUGH_SHARE:
-            return nodes[0]
-    return body
+        if len(nodes) == 1 and len(part := nodes[0].text()) >= max(_ENOUGH_CHARS, len(text) * _ENOUGH_SHARE):
+            return part
+    return text
 
 
-def _lines(node: LexborNode) -> str:
-    words = " ".join(node.text().split())
+def _lines(text: str) -> str:
+    words = " ".join(text.split())
     return _storable("\n".join(line for part in words.split(_BREAK) if (line := part.strip())))
 
 
