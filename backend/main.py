@@ -430,6 +430,9 @@ def run() -> int:
     except StartError as error:
         logger.error("启动失败 / cannot start: {}", error)
         return CANNOT_START
+    except StoreUnavailableError as error:
+        logger.error("启动失败，存储中途停止响应 / cannot start, the store stopped answering: {}", error.detail)
+        return CANNOT_START
 
 
 if __name__ == "__main__":

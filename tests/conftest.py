@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.storyboard",
     "tests.fixtures.site",
     "tests.fixtures.crawls",
+    "tests.fixtures.server",
 ]
 
 

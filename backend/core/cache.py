@@ -51,7 +51,10 @@ class Cache:
 
     async def connect(self) -> None:
         """Make the client on the running loop and prove that the server answers. Raises CacheUnavailableError."""
-        self._client = self._new_client()
+        try:
+            self._client = self._new_client()
+        except ValueError as error:
+            raise CacheUnavailableError("no such URL") from error
         try:
             await self.measure()
         except CacheUnavailableError:

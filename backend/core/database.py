@@ -21,7 +21,7 @@ os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 from loguru import logger
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import WriteConcern
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, InvalidOperation, PyMongoError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, InvalidOperation, OperationFailure, PyMongoError
 
 from backend.core.clock import Clock
 from backend.domain.errors import StoreUnavailableError
@@ -63,15 +63,19 @@ class Database:
     async def connect(self) -> None:
         """Make the client on the running loop and prove that the server answers.
 
-        Raises StoreUnavailableError when it does not.
+        Raises StoreUnavailableError when it does not, or when the URL or the login is no good.
         """
-        self._client = self._new_client()
         try:
+            self._client = self._new_client()
             hello = await self.do(self._client.admin.command("hello")) if not self.is_memory else {}
-        except StoreUnavailableError:
-            self._client.close()
-            self._client = None
-            raise
+        except (StoreUnavailableError, PyMongoError, ValueError) as error:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+            if isinstance(error, StoreUnavailableError):
+                raise
+            # The error's own text may hold the URL, and the URL a password.
+            raise StoreUnavailableError(_word_of(error)) from error
         self._is_replica_set = "setName" in hello
         logger.success("✅ MongoDB 连接成功")
 
@@ -174,6 +178,11 @@ def _take_error(future: asyncio.Future[Any]) -> None:
     # An operation whose caller was cancelled has nobody to read its error: read it, so that no warning is logged.
     if not future.cancelled():
         future.exception()
+
+
+def _word_of(error: PyMongoError | ValueError) -> str:
+    details = error.details if isinstance(error, OperationFailure) else None
+    return str((details or {}).get("codeName", type(error).__name__))
 
 
 def _closed_or_same(error: PyMongoError) -> Exception:
