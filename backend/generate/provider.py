@@ -1,7 +1,8 @@
 """The contracts of generation: one file in generate/providers/, exporting `create(environ) -> Provider`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from backend.core.children import Children
 from backend.core.clock import Clock
@@ -33,6 +34,9 @@ class Provider(Protocol):
 
     def availability(self) -> Availability:
         """Whether it can run now, and what to do when not."""
+
+    def title_of(self, params: Mapping[str, Any]) -> str:
+        """Return the title of a task that was given none, from its validated parameters."""
 
     def begin(self, context: TaskContext, tools: GenerateTools) -> Execution:
         """Return the execution of one attempt."""

@@ -40,6 +40,9 @@ class Platform(Protocol):
     def availability(self) -> Availability:
         """Whether it can run now."""
 
+    def title_of(self, params: Mapping[str, Any]) -> str:
+        """Return the title of a task that was given none, from its validated parameters."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
@@ -190,6 +193,5 @@ def _urls_in(path: str, value: Any) -> list[tuple[str, str]]:
 
 
 def _title_of(platform: Platform, chosen: PlatformType, params: BaseModel) -> str:
-    make = getattr(platform, "title_of", None)
-    made = make(params.model_dump(mode="json", exclude_none=True)) if make is not None else ""
+    made = platform.title_of(params.model_dump(mode="json", exclude_none=True))
     return made or f"{platform.info.title.zh} · {chosen.title.zh}"

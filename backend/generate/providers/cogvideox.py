@@ -35,6 +35,7 @@ from backend.generate.zhipu import ZhipuAccount, ZhipuClient, ZhipuJobs
 PREFIX = "COGVIDEOX_"
 TITLE = Text("智谱 CogVideoX", "Zhipu CogVideoX")
 _CAP_FACTOR = 3
+_TITLE_CHARS = 40
 
 Model = Literal[
     "cogvideox-flash",
@@ -245,6 +246,10 @@ class CogVideoX:
                 f"Set {PREFIX}API_KEY in .env and restart the server (keys come from open.bigmodel.cn)",
             ),
         )
+
+    def title_of(self, params: Mapping[str, Any]) -> str:
+        """Return the beginning of the prompt; the vendor's name when there are pictures only."""
+        return str(params.get("prompt") or TITLE.zh)[:_TITLE_CHARS]
 
     def begin(self, context: TaskContext, tools: GenerateTools) -> Execution:
         """Return the execution of one attempt."""

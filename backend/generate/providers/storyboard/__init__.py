@@ -7,6 +7,7 @@ system's or pylopdf-fonts-zh-cn's; Pillow draws the words.
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from backend.domain.execution import Execution, TaskContext
 from backend.domain.platform import Availability, Example, PlatformInfo, PlatformType
@@ -17,6 +18,7 @@ from backend.generate.media import find_ffmpeg
 from backend.generate.provider import GenerateTools
 from backend.generate.providers.storyboard.params import StoryboardParams
 
+_TITLE_CHARS = 40
 _EXTRA = "pip install 'mediacrawer-pro[media]'"
 
 
@@ -60,6 +62,12 @@ class Storyboard:
 
     def __init__(self, font: FontFile | None) -> None:
         self._font = font
+
+    def title_of(self, params: Mapping[str, Any]) -> str:
+        """Return the film's own title, or the beginning of its first card."""
+        scenes = params.get("scenes") or [{}]
+        first = params.get("script") or scenes[0].get("text") or "分镜视频"
+        return str(params.get("title") or first).strip().partition("\n")[0][:_TITLE_CHARS]
 
     def availability(self) -> Availability:
         """Whether ffmpeg, Pillow and a Chinese font are on this machine."""
