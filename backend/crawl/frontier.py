@@ -15,7 +15,7 @@ from backend.domain.task import Lease
 from backend.store.frontier import FrontierStore, Row
 
 MAX_AT_ONCE = 64
-_TAKEN_PER_SLOT = 2
+_TAKEN_PER_SLOT = 4
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ _LINKS_AT_ONCE = 500
 # Some 10 ms of work for the loop.
 _LINKS_A_BATCH = 5_000
 _MAX_SEEN = 200_000
+_GATHER_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class Writer:
                 self._has_work.clear()
                 await self._has_work.wait()
                 continue
+            if len(self.waiting) < min(_BATCH, len(self._frontier.hand)):
+                # Others are on their way: a moment's wait makes one journal write of many.
+                await asyncio.sleep(_GATHER_S)
             size = _batch_size(self.waiting)
             self.writing, self.waiting = self.waiting[:size], self.waiting[size:]
             self._has_space.set()
