@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from loguru import logger
 from backend.core.cache import Cache
 from backend.core.clock import Clock
 from backend.core.database import Database
+from backend.domain.errors import LeaseLostError, StoreUnavailableError
 from backend.domain.execution import Executor
 from backend.domain.task import Lease, StopReason, Task, TaskKind
 from backend.runner.bridge import ThreadPool
@@ -164,22 +165,35 @@ class Runner:
         return run
 
     async def _claim(self, run: Run) -> bool:
+        try:
+            if not await self._supervisor.repeated(run, self._claim_step(run)):
+                return False
+            await self._supervisor.repeated(run, lambda: self._begin_log(run))
+        except (StoreUnavailableError, LeaseLostError) as error:
+            # Should the claim have taken all the same, its lease runs out and a sweeper finds it.
+            logger.warning("claim of task {} was left: {}", run.task_id, error)
+            return False
+        return True
+
+    def _claim_step(self, run: Run) -> Callable[[], Awaitable[bool]]:
         claim_id = secrets.token_hex(8)
         run.good_beat_at = self._clock.elapsed()
         keeper, tasks = self.keeper, self._stores.tasks
-        claimed = await self._supervisor.repeated(
-            run,
-            lambda: tasks.claim(run.task, worker_id=keeper.worker_id, claim_id=claim_id, lease_s=keeper.lease_s),
-        )
-        if claimed is None:
-            if run.reason is StopReason.USER:
+
+        async def claim() -> bool:
+            claimed = await tasks.claim(run.task, worker_id=keeper.worker_id, claim_id=claim_id, lease_s=keeper.lease_s)
+            if claimed is not None:
+                self._own(run, claimed)
+            elif run.reason is StopReason.USER:
                 logger.info("任务在启动前已被取消: {}", run.task_id)
-            return False
-        self._own(run, claimed)
-        if claimed.fence > 1:
-            run.next_seq = 1 + await self._stores.events.last_visible_seq(claimed)
-            await tasks.save_log_start(run.mine, run.next_seq)
-        return True
+            return claimed is not None
+
+        return claim
+
+    async def _begin_log(self, run: Run) -> None:
+        if run.mine.fence > 1:
+            run.next_seq = 1 + await self._stores.events.last_visible_seq(run.task)
+            await self._stores.tasks.save_log_start(run.mine, run.next_seq)
 
     def _own(self, run: Run, claimed: Task) -> None:
         run.task = claimed
