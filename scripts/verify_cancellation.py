@@ -106,7 +106,8 @@ def _print_stage(stage: Stage) -> None:
         )
     )
     name = f"{stage.title} ({stage.name})"
-    print(f"{mark} {name}: n={len(times)}  {figures}  结束后请求 {stage.requests_after}", flush=True)
+    note = f"  {stage.note}" if stage.note else ""
+    print(f"{mark} {name}: n={len(times)}  {figures}  结束后请求 {stage.requests_after}{note}", flush=True)
     for problem in problems[:_MOST_PROBLEMS]:
         print(f"   ❌ {problem}", flush=True)
     if len(problems) > _MOST_PROBLEMS:

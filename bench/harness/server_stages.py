@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from bench.harness.cuts import LATE_S, TRANSIT_S, Cut, Stage, Target, audit, counted, cut, until_record
+from bench.harness.cuts import LATE_S, TRANSIT_S, Cut, NotReachedError, Stage, Target, audit, counted, cut, until_record
 from bench.harness.lab import Lab
 from bench.harness.server import GRACE_S, Server, alive
 from bench.harness.stage_plan import Section, StagePlan, crawls, film, until_visited
@@ -74,6 +74,7 @@ async def _shutdown(lab: Lab, stage: Stage) -> None:
         stage.problems.append(f"关闭用时 / the stop took {took_s:.1f} s > {GRACE_S:g} s")
     await _count_what_outlived(stage, server, live, children)
     await server.start()
+    await _until_taken_up(server)
     told = dict(zip((target.task_id for target in live.raced), answered, strict=True))
     await _cut_the_rest(lab, stage, server, live, told)
 
@@ -109,20 +110,35 @@ async def _count_what_outlived(stage: Stage, server: Server, live: _Live, childr
     stage.leaked_files += len(server.part_files())
 
 
+async def _until_taken_up(server: Server) -> None:
+    """Wait until the server has claimed again what it had given back, and renders again."""
+    give_up_at = time.monotonic() + _RESTART_WITHIN_S
+    while time.monotonic() < give_up_at:
+        left = await server.call("GET", "/tasks", status="active", limit=200)
+        films = [task for task in left["items"] if task["platform"] == "storyboard"]
+        is_rendering = all(task["progress"]["stage"] == "render" for task in films)
+        if is_rendering and all(task["status"] == "running" for task in left["items"]):
+            return
+        await asyncio.sleep(_LISTENING_S)
+    raise NotReachedError("重启后未继续运行 / not taken up again after the restart")
+
+
 async def _cut_the_rest(
     lab: Lab, stage: Stage, server: Server, live: _Live, told: dict[str, dict[str, Any] | None]
 ) -> None:
     for target in live.all:
-        answer = told.get(target.task_id)
-        if answer is None:
-            stage.problems += _lost(await server.record(target.task_id), target)
+        answer, record = told.get(target.task_id), await server.record(target.task_id)
+        if answer is None and record["cancel"] is None:
+            stage.problems += _lost(record, target)
             stage.cuts.append(await cut(server, target))
             continue
-        # Who was answered must not be told otherwise later: it ends without being asked again.
+        # A cancel that was taken is not asked for again, answered or not: the task comes to its end.
         record = await until_record(server, target.task_id, lambda record: record["is_final"], "the end it was told")
         if record["status"] != "cancelled":
-            stage.problems.append(f"{target.task_id}: 已应答取消 / cancel was answered: {record['status']}")
+            stage.problems.append(f"{target.task_id}: 取消未生效 / the cancel was lost: {record['status']}")
     await audit(stage, server)
+    answers = sum(answer is not None for answer in told.values())
+    stage.note = f"与关闭同时取消 {len(told)} 个，得到应答 {answers} 个"
     for target in live.all:
         if (billed := lab.vendor.accepted(target.task_id)) > 1:
             stage.problems.append(f"{target.task_id}: 重复计费 / billed {billed}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from bench.harness.crawl_stages import CRAWL, QUEUED
-from bench.harness.cuts import NotReachedError, Stage
+from bench.harness.cuts import NotReachedError, Stage, lag_watched
 from bench.harness.lab import Lab
 from bench.harness.server import ServerError
 from bench.harness.server_stages import FLAG, SHUTDOWN
@@ -17,8 +17,8 @@ from bench.harness.video_stages import VIDEO
 from scripts.devtools.logsearch import loop_errors
 
 SECTIONS: tuple[Section, ...] = (QUEUED, CRAWL, VIDEO, SHUTDOWN, THREAD, FLAG)
-# A cancel is information: never an error, never a traceback.
-_COMPLAINT = re.compile(r"\| (ERROR|CRITICAL) +\||^Traceback ")
+# A cancel is information: never an error, never a traceback. A 503 tells a caller that the server is leaving.
+_COMPLAINT = re.compile(r"\| (ERROR|CRITICAL) +\| (?!tornado\.access:log_request:\d+ \| 503 )|^Traceback ")
 _LONGEST_LINE = 300
 
 
@@ -38,7 +38,8 @@ async def run_stages(lab: Lab, names: Sequence[str] = ()) -> AsyncIterator[tuple
 async def _run(lab: Lab, plan: StagePlan) -> Stage:
     stage = Stage(plan.name, plan.title, limit_ms=lab.options.limit_ms + plan.extra_ms)
     try:
-        await plan.run(lab, stage)
+        async with lag_watched(stage):
+            await plan.run(lab, stage)
     except (NotReachedError, ServerError, httpx.HTTPError) as error:
         stage.problems.append(f"{type(error).__name__}: {error}")
         await lab.clear()

@@ -13,6 +13,7 @@ _BEFORE_SUBMIT_S = 0.02
 _MOST_TRIES = 30
 _SUBMIT_TAKES_S = 0.3
 _HANGING = 3
+_RENDERED_WITHIN_S = 20.0
 # Submit and the call that tells the provider have five seconds together (lifecycle.md §5).
 TOLD_WITHIN_MS = 5_000.0
 _SETTLED_S = 0.05
@@ -20,12 +21,23 @@ _SETTLED_S = 0.05
 
 async def _rendering(lab: Lab, stage: Stage) -> None:
     server = await lab.main()
-    targets = await asyncio.gather(*(film(server) for _ in range(lab.options.count)))
-    for target in targets:
+    films = await asyncio.gather(*(film(server) for _ in range(lab.options.count)))
+    targets = {target.task_id: target for target in films}
+    while targets:
         # Two are rendered at a time: the next one starts when one was cancelled.
-        await until_rendering(server, target)
-        stage.cuts.append(await cut(server, target))
+        stage.cuts.append(await cut(server, targets.pop(await _one_rendering(server))))
     await audit(stage, server)
+
+
+async def _one_rendering(server: Server) -> str:
+    give_up_at = time.monotonic() + _RENDERED_WITHIN_S
+    while time.monotonic() < give_up_at:
+        running = await server.call("GET", "/tasks", platform="storyboard", status="running")
+        for task in running["items"]:
+            if task["progress"]["stage"] == "render":
+                return str(task["task_id"])
+        await asyncio.sleep(_SETTLED_S)
+    raise NotReachedError(f"{_RENDERED_WITHIN_S:g} s 内没有渲染 / nothing is rendered")
 
 
 async def until_rendering(server: Server, target: Target) -> None:
