@@ -1,7 +1,7 @@
 """A task as it is shown: the whole record, and the shorter one of lists."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
@@ -210,7 +210,6 @@ class TaskList(TypedDict):
     total: int
     total_is_capped: bool
     stream_cursor: str | None
-    facets: NotRequired[dict[str, dict[str, int]]]
 
 
 class LogLineOut(TypedDict):

@@ -167,11 +167,10 @@ class ListQuery(QueryModel):
     sort: Sort = "-created_at"
     cursor: Cursor | None = None
     limit: Limit = 50
-    facets: Literal["0"] | None = Field(None, description="Not in this version")
 
     def to_query(self) -> TaskQuery:
         """Return what the store is asked."""
-        values = self.model_dump(exclude={"status", "q", "facets"})
+        values = self.model_dump(exclude={"status", "q"})
         return TaskQuery(**values, statuses=_statuses(self.status), text=self.q or None)
 
 
