@@ -11,7 +11,9 @@ import httpx
 from backend.core.clock import Clock
 from backend.core.http import error_name
 
-PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+# A text file that was asked for by its own URL is read too; a site's downloads are no pages of it.
+PAGE_TYPES = HTML_TYPES | {"text/plain"}
 _ACCEPT = "text/html,application/xhtml+xml;q=0.9,text/plain;q=0.8,*/*;q=0.1"
 _LANGUAGES = "zh-CN,zh;q=0.9,en;q=0.8"
 _SNIFFED_BYTES = 512
@@ -56,14 +58,17 @@ class Verdict:
 class PageFetcher:
     """Fetches through the gate's client. All its waiting is in `fetch` and `fetch_start`, so it can be reached."""
 
-    def __init__(self, client: httpx.AsyncClient, *, limits: FetchLimits, clock: Clock) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, *, limits: FetchLimits, clock: Clock, kinds: Collection[str] = PAGE_TYPES
+    ) -> None:
         self._client = client
+        self._kinds = kinds
         self._limits = limits
         self._clock = clock
 
     async def fetch(self, url: str) -> Answer:
         """Return the answer for a page; the body is read only when it is a page of a type we read."""
-        return await self._fetched(url, max_bytes=self._limits.page_bytes, kinds=PAGE_TYPES)
+        return await self._fetched(url, max_bytes=self._limits.page_bytes, kinds=self._kinds)
 
     async def fetch_start(self, url: str) -> Answer:
         """Return the answer for a robots.txt of any type, its body cut where the rules' own limit is."""

@@ -6,13 +6,13 @@ for them soon; a row whose page is not stored when the run is stopped goes back,
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TypeVar
 
 from backend.crawl.endings import ending_of
-from backend.crawl.fetch import PageFetcher
+from backend.crawl.fetch import HTML_TYPES, PageFetcher
 from backend.crawl.frontier import MAX_AT_ONCE, Frontier, Lane
 from backend.crawl.patience import patiently
 from backend.crawl.platform import CrawlTools
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
-    """What one task asks for; `max_depth` 0 fetches the start URLs only."""
+    """What one task asks for; `max_depth` 0 fetches the start URLs only; `kinds` are the media types that are pages."""
 
     platform: str
     starts: tuple[Target, ...]
@@ -47,6 +47,7 @@ class SitePlan:
     obey_robots: bool = True
     concurrency: int = 8
     delay_s: float = 0.0
+    kinds: Collection[str] = HTML_TYPES
 
 
 class SiteCrawl:
@@ -63,7 +64,7 @@ class SiteCrawl:
         self._items = context.reach(tools.items)
         client = tools.gate.outside
         self._user_agent = client.headers["user-agent"]
-        self._fetcher = context.reach(PageFetcher(client, limits=manners.limits, clock=tools.clock))
+        self._fetcher = context.reach(PageFetcher(client, limits=manners.limits, clock=tools.clock, kinds=plan.kinds))
         self._frontier = Frontier(self._rows, context.lease, concurrency=plan.concurrency, max_pages=plan.max_pages)
         self._visitor = Visitor(
             context,

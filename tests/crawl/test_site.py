@@ -75,13 +75,23 @@ async def test_link_in_a_gbk_page_is_asked_for_in_the_encoding_of_the_page(crawl
     assert "/%E6%90%9C?q=%C2%B6%D3%AA" in crawl.site.hits
 
 
-async def test_plain_text_is_a_page_without_links(crawl: Crawl) -> None:
-    crawl.site.pages["/"] = SitePage("你好 /a".encode(), content_type=PLAIN)
+async def test_plain_text_that_was_asked_for_is_a_page_without_links(crawl: Crawl) -> None:
+    crawl.site.pages["/a.txt"] = SitePage("你好 /a".encode(), content_type=PLAIN)
 
-    await crawl.run()
+    await crawl.run({"urls": [crawl.site.url("/a.txt")]}, "page")
 
     (item,) = await crawl.items()
     assert (item.title, item.text) == (None, "你好 /a")
+
+
+async def test_text_file_that_a_site_links_to_is_no_page_of_it(crawl: Crawl) -> None:
+    crawl.site.add({"/": ["/a.txt"]})
+    crawl.site.pages["/a.txt"] = SitePage("你好".encode(), content_type=PLAIN)
+
+    ended = await crawl.run()
+
+    assert await crawl.paths() == ["/"]
+    assert ended.books.skipped_by == {"content_type": 1}
 
 
 async def test_fragment_port_case_and_query_order_make_no_other_page(crawl: Crawl) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
+from backend.crawl.fetch import PAGE_TYPES
 from backend.crawl.forms import MAX_URLS, Params, UrlText, ui
 from backend.crawl.platform import CrawlTools
 from backend.crawl.scope import Scope
@@ -208,6 +209,7 @@ def plan_of(type_id: str, raw: Mapping[str, Any]) -> SitePlan:
             obey_robots=pages.obey_robots,
             concurrency=pages.concurrency,
             delay_s=pages.delay_s,
+            kinds=PAGE_TYPES,
         )
     site = SiteParams.model_validate(raw)
     starts = _targets(site.start_urls)
