@@ -91,6 +91,7 @@ async def test_text_file_that_a_site_links_to_is_no_page_of_it(crawl: Crawl) -> 
     ended = await crawl.run()
 
     assert await crawl.paths() == ["/"]
+    assert ended.books is not None
     assert ended.books.skipped_by == {"content_type": 1}
 
 
