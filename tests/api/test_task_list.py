@@ -1,7 +1,6 @@
 import pytest
 
-from tests.api.test_tasks import RECORD_KEYS
-from tests.fixtures.api_server import ApiServer
+from tests.fixtures.api_server import RECORD_KEYS, ApiServer
 
 LEFT_OUT = {"params", "history", "checkpoint", "ignored", "artifacts"}
 

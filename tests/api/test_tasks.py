@@ -5,16 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.api_server import URL, WEB_TASK, ApiServer
+from tests.fixtures.api_server import RECORD_KEYS, URL, WEB_TASK, ApiServer
 from tests.fixtures.scripted import hang
 
-RECORD_KEYS = {
-    *("task_id", "version", "kind", "platform", "type", "title", "labels", "batch_id"),
-    *("schedule_id", "retry_of", "created_by", "status", "is_final", "message", "notice", "priority"),
-    *("params", "ignored", "attempt", "max_attempts", "dead", "deadline_s", "worker_id", "created_at"),
-    *("updated_at", "run_at", "started_at", "ended_at", "progress", "books", "cancel", "cancel_latency_ms"),
-    *("upstream", "cost", "error", "artifacts", "checkpoint", "history"),
-}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 

@@ -147,7 +147,15 @@ HistoryOut = TypedDict(
 )
 
 
-class TaskSummary(TypedDict):
+class _Outcome(TypedDict):
+    cancel: CancelOut | None
+    cancel_latency_ms: float | None
+    upstream: UpstreamOut | None
+    cost: CostOut | None
+    error: TaskErrorOut | None
+
+
+class TaskSummary(_Outcome):
     """A task in a list."""
 
     task_id: str
@@ -178,11 +186,6 @@ class TaskSummary(TypedDict):
     ended_at: str | None
     progress: ProgressOut
     books: BooksOut
-    cancel: CancelOut | None
-    cancel_latency_ms: float | None
-    upstream: UpstreamOut | None
-    cost: CostOut | None
-    error: TaskErrorOut | None
 
 
 class TaskRecord(TaskSummary):
@@ -282,11 +285,7 @@ def summary_out(task: Task, speech: Speech) -> TaskSummary:
         "ended_at": stamp_or_none(task.ended_at),
         "progress": _progress(task.progress),
         "books": _books(task.books),
-        "cancel": _cancel(task.cancel),
-        "cancel_latency_ms": task.cancel_latency_ms,
-        "upstream": _upstream(task.upstream),
-        "cost": None,
-        "error": _error(task.error, speech),
+        **_outcome(task, speech),
     }
 
 
@@ -317,6 +316,16 @@ def history_out(one: HistoryEntry) -> HistoryOut:
         "attempt": one.attempt,
         "worker_id": one.worker_id,
         "by": one.by,
+    }
+
+
+def _outcome(task: Task, speech: Speech) -> _Outcome:
+    return {
+        "cancel": _cancel(task.cancel),
+        "cancel_latency_ms": task.cancel_latency_ms,
+        "upstream": _upstream(task.upstream),
+        "cost": None,
+        "error": _error(task.error, speech),
     }
 
 
