@@ -156,6 +156,8 @@ class Runner:
             if taken is not None:
                 self._own(run, taken)
                 await self._supervisor.abandon(run)
+        except StoreUnavailableError as error:
+            logger.warning("abandon of task {} is left to the sweeper: {}", task.task_id, error.detail)
         finally:
             self._let_go(run)
 

@@ -1,4 +1,4 @@
-"""Tasks from request to end on real stores: what callers can do, and the lines the owner reads."""
+"""Tasks from request to end, on real stores and in memory mode: what callers can do, and the lines the owner reads."""
 
 import ast
 import asyncio
@@ -122,12 +122,23 @@ class Office:
         return task
 
 
-@pytest.fixture
-def office(database: Database, cache: Cache, clock: Clock, io_loop: tornado.ioloop.IOLoop) -> Iterator[Office]:
+@pytest.fixture(params=["real stores", "memory mode"])
+def office(request: pytest.FixtureRequest, clock: Clock, io_loop: tornado.ioloop.IOLoop) -> Iterator[Office]:
+    is_memory = request.param == "memory mode"
+    if is_memory:
+        database = Database("", "test", clock=clock, is_memory=True)
+        cache = Cache("", clock=clock, is_memory=True)
+        io_loop.run_sync(database.connect)
+        io_loop.run_sync(cache.connect)
+    else:
+        database, cache = request.getfixturevalue("database"), request.getfixturevalue("cache")
     made = Office(database, cache, clock)
     io_loop.run_sync(made.start)
     yield made
     io_loop.run_sync(made.stop)
+    if is_memory:
+        io_loop.run_sync(cache.close)
+        io_loop.run_sync(database.close)
 
 
 def said(lines: list[str], level: str, origin: str, message: str) -> int:
