@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -65,11 +65,24 @@ class Extracted:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def extract(body: bytes, *, content_type: str | None, url: str, scope: Scope | None) -> Extracted:
+class StoppedError(Exception):
+    """The caller wants the page no more."""
+
+
+def extract(
+    body: bytes,
+    *,
+    content_type: str | None,
+    url: str,
+    scope: Scope | None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Extracted:
     """Return what the page at `url` says; without a scope no links are looked for.
 
-    Raises TooComplexError, or another ValueError, for what cannot be parsed.
+    `is_stopped` is asked between steps of some ms, from this thread. Raises StoppedError when it says so, and
+    TooComplexError, or another ValueError, for what cannot be parsed.
     """
+    _go_on_unless(is_stopped)
     text, encoding = decode(body, content_type)
     if (content_type or "").lower().startswith("text/plain"):
         return _plain_text(text)
@@ -77,7 +90,14 @@ def extract(body: bytes, *, content_type: str | None, url: str, scope: Scope | N
         tree = LexborHTMLParser(bounded(text))
     except SelectolaxError as error:
         raise ValueError(str(error)) from error
-    return _extracted(tree, encoding, url, scope)
+    links = tuple(_links(tree, encoding, url, scope, is_stopped)) if scope is not None else ()
+    _go_on_unless(is_stopped)
+    return _extracted(tree, encoding, url, links)
+
+
+def _go_on_unless(is_stopped: Callable[[], bool]) -> None:
+    if is_stopped():
+        raise StoppedError
 
 
 def _plain_text(text: str) -> Extracted:
@@ -85,8 +105,7 @@ def _plain_text(text: str) -> Extracted:
     return Extracted(title=None, text=kept, lang=_lang_of_text(kept), content_hash=_hash(kept))
 
 
-def _extracted(tree: LexborHTMLParser, encoding: str, url: str, scope: Scope | None) -> Extracted:
-    links = tuple(_links(tree, encoding, url, scope)) if scope is not None else ()
+def _extracted(tree: LexborHTMLParser, encoding: str, url: str, links: tuple[Target, ...]) -> Extracted:
     metas, linked = _metas(tree), _json_ld(tree)
     title = _title(tree, metas)
     published_at = _published_at(tree, metas, linked)
@@ -115,7 +134,9 @@ def _extracted(tree: LexborHTMLParser, encoding: str, url: str, scope: Scope | N
     )
 
 
-def _links(tree: LexborHTMLParser, encoding: str, url: str, scope: Scope) -> Iterable[Target]:
+def _links(
+    tree: LexborHTMLParser, encoding: str, url: str, scope: Scope, is_stopped: Callable[[], bool]
+) -> Iterable[Target]:
     base = _base(tree, url)
     root = base[: base.find("/", base.find("://") + 3)] if base.count("/") > _SLASHES_OF_A_ROOT else base
     # Each spelling once, before the costly step: a page names the same link many times.
@@ -126,6 +147,7 @@ def _links(tree: LexborHTMLParser, encoding: str, url: str, scope: Scope) -> Ite
     )
     seen: set[str] = set()
     for href in spellings:
+        _go_on_unless(is_stopped)
         target = _resolved(base, root, href, encoding)
         if target is None or target.fingerprint in seen:
             continue
@@ -284,4 +306,4 @@ def _hash(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-__all__ = ["MAX_LINKS", "MAX_TEXT_CHARS", "Extracted", "TooComplexError", "extract"]
+__all__ = ["MAX_LINKS", "MAX_TEXT_CHARS", "Extracted", "StoppedError", "TooComplexError", "extract"]

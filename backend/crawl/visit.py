@@ -1,7 +1,9 @@
 """One visit to one URL: allowed, fetched, judged, read; or put off for another attempt."""
 
 import asyncio
+import functools
 import random
+import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -121,16 +123,17 @@ class Visitor:
         return Visit(row, result, item=item, links=found.links, final=final.fingerprint if final else None)
 
     async def _parsed(self, answer: Answer, url: str, scope: Scope | None) -> Extracted | None:
+        stopped = threading.Event()
+        read = functools.partial(extract, content_type=answer.content_type, url=url, scope=scope)
         async with self._parsers:
-            work = asyncio.ensure_future(
-                asyncio.to_thread(extract, answer.body or b"", content_type=answer.content_type, url=url, scope=scope)
-            )
+            work = asyncio.ensure_future(asyncio.to_thread(read, answer.body or b"", is_stopped=stopped.is_set))
             try:
                 return await asyncio.shield(work)
             except ValueError:
                 return None
             except asyncio.CancelledError:
-                # A thread cannot be stopped: it is waited for, so that none is left when the task has ended.
+                # A thread is told, and waited for: none is left when the task has ended.
+                stopped.set()
                 await asyncio.wait({work})
                 raise
 

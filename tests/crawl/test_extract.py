@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backend.crawl.extract import Extracted, extract
+from backend.crawl.extract import Extracted, StoppedError, extract
 from backend.crawl.markup import TooComplexError, bounded
 from backend.crawl.scope import Scope
 
@@ -155,3 +155,19 @@ def test_looking_for_depth_takes_linear_time(html: str) -> None:
         bounded(html)
 
     assert time.perf_counter() - start < 5
+
+
+def test_reading_of_a_page_of_many_links_stops_within_a_few_of_them_when_told() -> None:
+    url = "https://example.org/"
+    body = "".join(f'<a href="/{number}">x</a>' for number in range(1_000)).encode()
+    asked = 0
+
+    def is_stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 10
+
+    with pytest.raises(StoppedError):
+        extract(body, content_type="text/html", url=url, scope=Scope("host", [url]), is_stopped=is_stopped)
+
+    assert asked == 11

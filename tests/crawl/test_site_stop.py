@@ -110,9 +110,10 @@ async def test_cancel_while_a_page_is_parsed_leaves_no_thread(crawl: Crawl, monk
 
     def slow_extract(*arguments: object, **named: object) -> object:
         loop.call_soon_threadsafe(parsing.set)
-        found = extract(*arguments, **named)  # type: ignore[arg-type]
-        ended.append(found)
-        return found
+        try:
+            return extract(*arguments, **named)  # type: ignore[arg-type]
+        finally:
+            ended.append(True)
 
     monkeypatch.setattr(visit_module, "extract", slow_extract)
     crawl.site.add({"/": []})
