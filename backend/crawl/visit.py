@@ -135,6 +135,9 @@ class Visitor:
                 # A thread is told, and waited for: none is left when the task has ended.
                 stopped.set()
                 await asyncio.wait({work})
+                if not work.cancelled():
+                    # Nobody else reads it; an unread error would be logged as a fault.
+                    work.exception()
                 raise
 
     def _item(self, url: str, found: Extracted) -> Item:
