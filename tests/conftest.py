@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.site",
     "tests.fixtures.crawls",
     "tests.fixtures.server",
+    "tests.fixtures.task_desk",
 ]
 
 

@@ -159,7 +159,7 @@ def _pytest(python: Path, name: str, marks: str, extra: Mapping[str, str] | None
         marks += " and not windows"
     command = [
         *(str(python), "-m", "pytest", "-m", marks, "-rs"),
-        *("--junitxml", str(LOGS / f"pytest-{name}.xml"), "-o", "junit_logging=all"),
+        *("-n", "2", "--dist", "loadfile", "--junitxml", str(LOGS / f"pytest-{name}.xml"), "-o", "junit_logging=all"),
     ]
     environment = {**os.environ, "MEDIACRAWER_TEST_LOG_DIR": str(LOGS), **(extra or {})}
     done = subprocess.run(command, check=False, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)

@@ -10,7 +10,8 @@ import pytest
 import tornado.ioloop
 
 from backend.core.http import GateError
-from tests.fixtures.hostile_server import PAGE, Field, HostileServer, open_field, until
+from tests.fixtures.hostile_peer import PAGE
+from tests.fixtures.hostile_server import Field, HostileServer, open_field, until
 
 
 @pytest.fixture

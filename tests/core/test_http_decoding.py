@@ -11,7 +11,8 @@ import tornado.ioloop
 
 from backend.core.http import DecompressionLimit, TooLarge, error_name
 from backend.core.network.decoding import CHUNK_BYTES, Decoder, codings_of, decoder_for
-from tests.fixtures.hostile_server import CODECS, PAGE, Field, bomb, coding_name, open_field
+from tests.fixtures.hostile_peer import CODECS, PAGE, bomb, coding_name
+from tests.fixtures.hostile_server import Field, open_field
 
 MEGABYTE = 1 << 20
 # Generous: a decoder's window and some pieces under way, and nothing near the size of the body.

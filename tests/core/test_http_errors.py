@@ -19,7 +19,8 @@ from backend.core.http import (
     TooLarge,
     error_name,
 )
-from tests.fixtures.hostile_server import PAGE, Field, HostileServer, open_field
+from tests.fixtures.hostile_peer import PAGE
+from tests.fixtures.hostile_server import Field, HostileServer, open_field
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from backend.core.http import (
     TlsFailed,
     error_name,
 )
-from tests.fixtures.hostile_server import LOOPBACK, PAGE, HostileServer, until
+from tests.fixtures.hostile_peer import PAGE
+from tests.fixtures.hostile_server import LOOPBACK, HostileServer, until
 
 if TYPE_CHECKING:
     from pathlib import Path
