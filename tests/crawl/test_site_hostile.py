@@ -10,7 +10,8 @@ from backend.core.http import HttpGate
 from backend.crawl.fetch import FetchLimits
 from backend.domain.task import TaskStatus
 from tests.fixtures.crawls import Crawl
-from tests.fixtures.hostile_server import HostileServer, bomb
+from tests.fixtures.hostile_peer import bomb
+from tests.fixtures.hostile_server import HostileServer
 from tests.fixtures.site import SitePage
 
 MB = 1 << 20
