@@ -67,7 +67,8 @@ class Database:
         """
         try:
             self._client = self._new_client()
-            hello = await self.do(self._client.admin.command("hello")) if not self.is_memory else {}
+            sent_at = self._clock.elapsed()
+            hello = await self.do(self._admin_command("hello"))
         except (StoreUnavailableError, PyMongoError, ValueError) as error:
             if self._client is not None:
                 self._client.close()
@@ -76,6 +77,8 @@ class Database:
                 raise
             # The error's own text may hold the URL, and the URL a password.
             raise StoreUnavailableError(_word_of(error)) from error
+        # Before anything is claimed or reaped: by a clock of our own, other servers' leases might look run out.
+        self._heard(hello, sent_at)
         self._is_replica_set = "setName" in hello
         logger.success("✅ MongoDB 连接成功")
 
@@ -121,23 +124,23 @@ class Database:
 
     async def measure(self) -> float:
         """Return the latency of one round trip in ms, and let the clock follow the server's."""
-        sent_at, start = datetime.now(UTC), self._clock.elapsed()
-        hello = await self.do(self._admin_command("hello"))
-        received_at = datetime.now(UTC)
-        if "localTime" in hello:
-            # `command` decodes with the default options: its times are UTC, but do not say so.
-            server_time = hello["localTime"].replace(tzinfo=UTC)
-            self._clock.follow(server_time, sent_at=sent_at, received_at=received_at)
-        return (self._clock.elapsed() - start) * 1000
+        sent_at = self._clock.elapsed()
+        self._heard(await self.do(self._admin_command("hello")), sent_at)
+        return (self._clock.elapsed() - sent_at) * 1000
 
     @property
     def in_flight(self) -> int:
         """How many operations have been started and not ended."""
         return len(self._in_flight)
 
+    def _heard(self, hello: Document, sent_at: float) -> None:
+        # `command` decodes with the default options: its times are UTC, but do not say so.
+        server_time = hello["localTime"].replace(tzinfo=UTC)
+        self._clock.follow(server_time, sent_at=sent_at, received_at=self._clock.elapsed())
+
     def _admin_command(self, name: str) -> Awaitable[Document]:
         if self.is_memory:
-            return _nothing()
+            return _hello()
         if self._client is None:
             raise RuntimeError("the MongoDB client has been closed")
         return self._client.admin.command(name)
@@ -170,8 +173,9 @@ async def settle(operations: set[asyncio.Future[Any]]) -> None:
         await asyncio.sleep(0)
 
 
-async def _nothing() -> Document:
-    return {}
+async def _hello() -> Document:
+    """Answer for the memory store: its clock is this machine's."""
+    return {"localTime": datetime.now(UTC)}
 
 
 def _take_error(future: asyncio.Future[Any]) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 
 from backend.core.clock import Clock
 from backend.core.database import Database, settle, writes_counted
@@ -32,6 +33,16 @@ async def test_closing_waits_for_operations_in_flight(database: Database) -> Non
     assert database.in_flight == 0
     await pending
     await database.connect()
+
+
+async def test_clock_follows_the_server_from_the_connection_on(database: Database, clock: Clock) -> None:
+    now_s = clock.elapsed()
+    clock.follow(clock.now() + timedelta(hours=1), sent_at=now_s, received_at=now_s)
+
+    await database.close()
+    await database.connect()
+
+    assert -1 < clock.offset_s < 1
 
 
 async def test_measuring_lets_the_clock_follow_the_server(database: Database, clock: Clock) -> None:
