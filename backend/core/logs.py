@@ -41,6 +41,8 @@ _PARAMETER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]{0,256}:)[^/\s@]{1,256}@")
+# What all three above need; a line without it, as nearly all are, is not looked at further.
+_SUSPECT = re.compile(r"auth|cookie|key|token|secret|passw|sig|://", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 _installed: list[int] = []
@@ -106,6 +108,8 @@ def make_redactor(secrets: Iterable[str]) -> Redact:
     def redact(text: str) -> str:
         if exact is not None:
             text = exact.sub(REDACTED, text)
+        if not _SUSPECT.search(text):
+            return text
         text = _HEADER.sub(rf"\1\2{REDACTED}", text)
         text = _PARAMETER.sub(rf"\1\2{REDACTED}", text)
         return _PASSWORD_IN_URL.sub(rf"\1{REDACTED}@", text)
