@@ -26,7 +26,8 @@ from backend.store.tasks import TaskStore
 T = TypeVar("T")
 
 _REPEAT_S = 1.0
-_SUBMIT_AND_CANCEL_S = 5.0
+# Of the five seconds that a submit and the provider's cancel have together; the rest is for the records.
+_SUBMIT_AND_CANCEL_S = 4.8
 _CONCLUDE_S = 10.0
 
 
@@ -139,11 +140,14 @@ class Supervisor:
         is_stopped = body.cancelled() or body.exception() is not None
         reason = run.reason if is_stopped else None
 
-        async def conclude() -> None:
+        async def conclude() -> bool:
             async with asyncio.timeout(_CONCLUDE_S):
                 run.books = await execution.conclude(context, reason)
+            return True
 
-        await self._step(run, self.repeated(run, conclude))
+        if not await self._step(run, self.repeated(run, conclude)) and reason is StopReason.USER:
+            # Its open job must have been asked about, and its books counted, whatever went wrong here.
+            await self._conclude_without_body(run)
         await settle(run.writes)
 
     async def _conclude_without_body(self, run: Run) -> None:
@@ -151,8 +155,8 @@ class Supervisor:
         executor = self._executors[run.task.kind]
         if run.task.upstream_open:
             context = RunContext(run, tasks=self._tasks, keeper=self._keeper)
-            await self._step(run, executor.abandon(run.task, context))
-        run.books = await self._step(run, executor.recount(run.task)) or run.books
+            await self._step(run, self.repeated(run, lambda: executor.abandon(run.task, context)))
+        run.books = await self._step(run, self.repeated(run, lambda: executor.recount(run.task))) or run.books
         await self._settle(run)
 
     async def _hand_in(self, run: Run, record: Record) -> None:
@@ -160,7 +164,7 @@ class Supervisor:
         run.is_ending = True
         if await self._step(run, self.repeated(run, record)) is not False:
             return
-        task = await self._step(run, self._tasks.get(run.task_id))
+        task = await self._step(run, self.repeated(run, lambda: self._tasks.get(run.task_id)))
         if task is not None and task.status is TaskStatus.CANCELLING and self._is_mine(run, task):
             # The cancel came between the body's end and this write: now it is the end that counts.
             run.task = task
@@ -172,8 +176,11 @@ class Supervisor:
 
     async def _return_lost(self, run: Run) -> None:
         """Give the task back as if its lease had run out: no attempt is used up, and it counts as lost."""
-        run.is_ending = True
-        await self._step(run, self.repeated(run, lambda: self._tasks.reap(run.task, even_if_alive=True)))
+
+        async def give_back() -> bool:
+            return await self._tasks.reap(run.task, even_if_alive=True) is not None
+
+        await self._hand_in(run, give_back)
 
     async def _step(self, run: Run, work: Awaitable[T]) -> T | None:
         """Await one step in a task of its own; its failure is logged, and the record goes on without it."""
