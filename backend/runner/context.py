@@ -73,7 +73,7 @@ class RunContext:
         self._run.check()
         made = Checkpoint(self._run.clock.now(), note, dict(state))
         await self._tasks.save_checkpoint(self.lease, made)
-        self._run.task = replace(self._run.task, checkpoint=made)
+        self._run.task = replace(self._run.task, checkpoint=made, lost=0)
 
     async def record_intent(self, intent: SubmitIntent, upstream: Upstream) -> None:
         """Store that a submit is about to be sent. Raises LeaseLostError."""
@@ -84,7 +84,7 @@ class RunContext:
         """Store what is known of the provider's job. Raises LeaseLostError."""
         await self._tasks.save_upstream(self.lease, upstream, is_open=is_open, drop_intent=drop_intent)
         intent = None if drop_intent else self._run.task.intent
-        self._run.task = replace(self._run.task, intent=intent, upstream=upstream, upstream_open=is_open)
+        self._run.task = replace(self._run.task, intent=intent, upstream=upstream, upstream_open=is_open, lost=0)
 
     async def confirm_lease(self) -> None:
         """Send one good beat now. Raises LeaseLostError."""

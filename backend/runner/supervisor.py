@@ -145,7 +145,8 @@ class Supervisor:
                 run.books = await execution.conclude(context, reason)
             return True
 
-        if not await self._step(run, self.repeated(run, conclude)) and reason is StopReason.USER:
+        is_concluded = await self._step(run, self.repeated(run, conclude))
+        if not is_concluded and reason is StopReason.USER and run.reason is not StopReason.LEASE_LOST:
             # Its open job must have been asked about, and its books counted, whatever went wrong here.
             await self._conclude_without_body(run)
         await settle(run.writes)

@@ -9,7 +9,7 @@ from backend.core.logs import captured_log
 from backend.domain.errors import NeedsPersonError, StoreUnavailableError, TaskFailedError
 from backend.domain.execution import TaskContext
 from backend.domain.log import LogLine
-from backend.domain.task import Books, Ending, Lease, StopReason, TaskStatus
+from backend.domain.task import Books, Ending, Lease, StopReason, SubmitIntent, TaskStatus, Upstream
 from backend.domain.text import Text
 from tests.fixtures.scripted import DONE, Bench, hang
 
@@ -247,6 +247,53 @@ async def test_store_that_does_not_answer_the_body_costs_the_task_nothing(bench:
 
     task = await bench.read()
     assert (task.status, task.attempt, task.lost) == (TaskStatus.PENDING, 0, 1)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailableError("NetworkTimeout"), RuntimeError("Event loop is closed")])
+async def test_cancel_of_a_task_that_is_about_to_go_back_ends_it_at_once(bench: Bench, error: Exception) -> None:
+    async def be_cancelled_and_fail(context: TaskContext) -> Ending:
+        await bench.tasks.cancel("t_1", by="local", requested_at=bench.clock.now())
+        raise error
+
+    bench.executor.script = be_cancelled_and_fail
+    await bench.run(await bench.create())
+
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+
+
+async def test_progress_of_this_run_forgives_the_leases_lost_before_it(bench: Bench) -> None:
+    async def get_on_and_lose_the_store(context: TaskContext) -> Ending:
+        await context.checkpoint({}, "第 1 页")
+        raise StoreUnavailableError("NetworkTimeout")
+
+    bench.executor.script = get_on_and_lose_the_store
+    task = await bench.create()
+    tasks = bench.tasks._tasks
+    await bench.tasks._db.do(tasks.update_one({"_id": "t_1"}, {"$set": {"lost": 10}}))
+    await bench.run(task)
+
+    after = await bench.read()
+    assert (after.status, after.lost) == (TaskStatus.PENDING, 1)
+
+
+async def test_open_job_of_a_cancelled_run_is_asked_about_even_if_its_conclusion_fails(bench: Bench) -> None:
+    async def submit_and_hang(context: TaskContext) -> Ending:
+        await context.record_intent(SubmitIntent("k", 1, bench.clock.now()), Upstream(submits=1))
+        submitted.set()
+        return await hang(context)
+
+    async def fail(context: TaskContext, reason: StopReason | None) -> Books:
+        raise KeyError("conclude")
+
+    submitted = asyncio.Event()
+    bench.executor.script, bench.executor.conclude = submit_and_hang, fail
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await submitted.wait()
+    await cancel(bench)
+    await run
+
+    assert bench.executor.abandoned == ["t_1"]
+    assert (await bench.read()).status is TaskStatus.CANCELLED
 
 
 async def test_lost_lease_is_left_to_its_new_owner(bench: Bench, database: Database, cache: Cache) -> None:
