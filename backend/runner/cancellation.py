@@ -12,6 +12,7 @@ from loguru import logger
 from backend.core.cache import Cache
 from backend.domain.errors import CacheUnavailableError
 from backend.domain.task import StopReason
+from backend.runner.edge import Edge
 from backend.runner.run import Run
 
 _RETRY_S = 1.0
@@ -43,7 +44,7 @@ class CancelFlags:
 
     async def start(self, *, wait_s: float = 3.0) -> None:
         """Start to listen, and wait until the subscription is confirmed, or `wait_s` when Redis is away."""
-        self._listener = asyncio.create_task(self._listen_forever(), name="cancel-flags")
+        self._listener = asyncio.create_task(Edge().forever("cancel-flags", self._listen_forever), name="cancel-flags")
         try:
             async with asyncio.timeout(wait_s):
                 await self._confirmed.wait()
@@ -62,7 +63,6 @@ class CancelFlags:
             try:
                 await self._listen()
             except CacheUnavailableError:
-                self._confirmed.clear()
                 await self._read_flags()
                 await asyncio.sleep(_RETRY_S)
 
@@ -70,10 +70,13 @@ class CancelFlags:
         async with self._cache.cancel_subscription() as subscription:
             await self._read_flags()
             self._confirmed.set()
-            while True:
-                task_id = await subscription.next_id(timeout_s=_LISTEN_S)
-                if task_id is not None:
-                    self._mark({task_id})
+            try:
+                while True:
+                    task_id = await subscription.next_id(timeout_s=_LISTEN_S)
+                    if task_id is not None:
+                        self._mark({task_id})
+            finally:
+                self._confirmed.clear()
 
     async def _read_flags(self) -> None:
         try:

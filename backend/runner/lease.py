@@ -14,6 +14,7 @@ from backend.core.clock import Clock
 from backend.core.database import Database
 from backend.domain.errors import LeaseLostError, StoreUnavailableError
 from backend.domain.task import StopReason, TaskStatus
+from backend.runner.edge import Edge
 from backend.runner.run import Run
 from backend.store.tasks import LeaseSeen, TaskStore
 
@@ -33,6 +34,7 @@ class LeaseKeeper:
         self._clock = clock
         self._runs: dict[str, Run] = {}
         self._loops: list[asyncio.Task[None]] = []
+        self._edge = Edge()
         self.worker_id = worker_id
         self.lease_s = lease_s
 
@@ -69,8 +71,9 @@ class LeaseKeeper:
 
     async def confirm(self, run: Run) -> None:
         """Send one good beat for this run now. Raises LeaseLostError when the task is no longer ours."""
+        asked_at = self._clock.elapsed()
         await self._beat([run])
-        if run.reason is StopReason.LEASE_LOST:
+        if run.reason is StopReason.LEASE_LOST or run.good_beat_at < asked_at:
             raise LeaseLostError(run.task_id)
 
     async def beat_once(self) -> None:
@@ -103,13 +106,18 @@ class LeaseKeeper:
         pause = self.lease_s / 3
         while True:
             await asyncio.sleep(pause)
-            try:
-                await self.beat_once()
-                await self._database.measure()
-                pause = self.lease_s / 3
-            except StoreUnavailableError as error:
-                logger.warning("beat failed ({}), again in {} s", error.detail, _RETRY_S)
-                pause = _RETRY_S
+            pause = self.lease_s / 3 if await self._has_beaten() else _RETRY_S
+
+    async def _has_beaten(self) -> bool:
+        try:
+            return await self._edge.keep("lease-beat", self._beat_and_measure())
+        except StoreUnavailableError as error:
+            logger.warning("beat failed ({}), again in {} s", error.detail, _RETRY_S)
+            return False
+
+    async def _beat_and_measure(self) -> None:
+        await self.beat_once()
+        await self._database.measure()
 
     async def _watch_forever(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from loguru import logger
 from backend.core.clock import Clock
 from backend.domain.errors import StoreUnavailableError
 from backend.domain.task import Lease, Progress, Stage
+from backend.runner.edge import Edge
 from backend.runner.run import Run
 from backend.store.events import EventStore
 from backend.store.tasks import TaskStore
@@ -34,7 +35,7 @@ class ProgressBoard:
         self._live = live
         self._loop: asyncio.Task[None] | None = None
         self._flushing = asyncio.Lock()
-        self._marks: dict[str, tuple[float, int]] = {}
+        self._edge = Edge()
 
     async def start(self) -> None:
         """Start the flusher."""
@@ -51,14 +52,13 @@ class ProgressBoard:
         """Store what is left of one run, before its end is recorded. Raises StoreUnavailableError."""
         async with self._flushing:
             await self._store_lines([run])
-        self._marks.pop(run.task_id, None)
 
     def forecast(self, run: Run, progress: Progress) -> Progress:
         """Return the progress with its rate (units per second, over some ten seconds) and time to go."""
         now = self._clock.elapsed()
-        since, done = self._marks.setdefault(run.task_id, (now, progress.done))
+        since, done = run.rate_since = run.rate_since or (now, progress.done)
         if now - since > _RATE_OVER_S:
-            self._marks[run.task_id] = (now - (now - since) / 2, done + (progress.done - done) // 2)
+            run.rate_since = (now - (now - since) / 2, done + (progress.done - done) // 2)
         if now - since < 1 or progress.done <= done or progress.stage is Stage.DONE:
             return progress
         rate = (progress.done - done) / (now - since)
@@ -71,12 +71,15 @@ class ProgressBoard:
             await asyncio.sleep(_LINES_EVERY_S)
             rounds += 1
             try:
-                async with self._flushing:
-                    await self._store_lines(self._live())
+                await self._edge.keep("storing log lines", self._flush_lines())
                 if rounds % _PROGRESS_EVERY == 0:
-                    await self._store_progress(self._live())
+                    await self._edge.keep("storing progress", self._store_progress(self._live()))
             except StoreUnavailableError as error:
                 logger.debug("progress is not stored for now: {}", error.detail)
+
+    async def _flush_lines(self) -> None:
+        async with self._flushing:
+            await self._store_lines(self._live())
 
     async def _store_lines(self, runs: Iterable[Run]) -> None:
         taken = {run: len(run.lines) for run in runs if run.lease is not None and run.lines}

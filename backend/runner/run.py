@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _AGAIN_S = 1.0
 _LINES_KEPT = 10_000
+_LINE_CHARS = 4_000
+_INT64 = 2**63
 
 
 class Run:
@@ -45,6 +47,8 @@ class Run:
         self.progress = replace(task.progress, stage=Stage.START)
         self.books: Books | None = None
         self.is_progress_dirty = False
+        # The board's: elapsed time and units done from which it reckons the rate.
+        self.rate_since: tuple[float, int] | None = None
         self.lines: list[LogLine] = []
         self.next_seq = 1
         self._is_flagged = is_flagged
@@ -129,7 +133,8 @@ class Run:
     def add_line(self, level: str, message: str, fields: dict[str, Any]) -> None:
         """Number a log line and keep it until the board stores it; an endless flood drops the newest."""
         if len(self.lines) < _LINES_KEPT:
-            self.lines.append(LogLine(self.next_seq, self.clock.now(), level, message, fields))
+            kept = {name: _storable(value) for name, value in fields.items()}
+            self.lines.append(LogLine(self.next_seq, self.clock.now(), level, _storable(message), kept))
             self.next_seq += 1
 
     @property
@@ -138,3 +143,12 @@ class Run:
         if self.lease is None:
             raise RuntimeError(f"task {self.task_id} is not claimed")
         return self.lease
+
+
+def _storable(value: Any) -> Any:
+    """Return what BSON can hold: one line with half a surrogate pair would hold up the lines of every run."""
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        value = str(value)
+    if isinstance(value, str):
+        return value[:_LINE_CHARS].encode("utf-8", "replace").decode("utf-8")
+    return value
