@@ -17,6 +17,7 @@ from backend.domain.execution import Executor
 from backend.domain.task import Lease, StopReason, Task, TaskKind
 from backend.runner.bridge import ThreadPool
 from backend.runner.cancellation import CancelFlags
+from backend.runner.edge import Edge
 from backend.runner.ending import EndRecorder
 from backend.runner.lease import LeaseKeeper
 from backend.runner.progress import ProgressBoard
@@ -25,6 +26,8 @@ from backend.runner.slots import Slots
 from backend.runner.supervisor import Supervisor
 from backend.store.events import EventStore
 from backend.store.tasks import TaskStore
+
+_ABANDON_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Runner:
         self._stores = stores
         self._clock = clock
         self._runs: dict[str, Run] = {}
+        self._abandons: set[asyncio.Task[bool]] = set()
+        self._edge = Edge()
         self._on_slot_free: Callable[[], None] = lambda: None
         self._threads = ThreadPool() if use_threads else None
         tasks = stores.tasks
@@ -77,6 +82,8 @@ class Runner:
 
     async def stop(self) -> None:
         """Stop what `start` started, in reverse; a run that is still there keeps its lease."""
+        if self._abandons:
+            await asyncio.wait(self._abandons, timeout=_ABANDON_S)
         await self.flags.stop()
         await self._board.stop()
         await self.keeper.stop()
@@ -128,9 +135,10 @@ class Runner:
     async def attempt(self, task: Task) -> AsyncIterator["Attempt | None"]:
         """Register a run of this task and claim it; yield None when it is not to be had.
 
-        The run is registered before any await, so a duplicate finds it and leaves.
+        The run is registered before any await, so a duplicate finds it and leaves. A process that does not beat
+        claims nothing: its runs would all be lost.
         """
-        if self.is_draining or self.is_live(task.task_id):
+        if self.is_draining or not self.is_beating or self.is_live(task.task_id):
             yield None
             return
         if not self.slots.take(task.platform):
@@ -147,17 +155,32 @@ class Runner:
 
     async def abandon(self, task: Task) -> None:
         """Take over a cancelling task whose upstream job nobody watches: ask for its cancel, then end the task."""
+        if not self.is_draining and not self.is_live(task.task_id):
+            await self._abandon(self._register(task), even_if_alive=False)
+
+    def start_abandon(self, task: Task, *, even_if_alive: bool = False) -> None:
+        """Do the same in a task of its own: the provider may take 5 s, and no stop of a caller may cut the asking."""
         if self.is_draining or self.is_live(task.task_id):
             return
-        run = self._register(task)
-        keeper = self.keeper
+        work = self._edge.keep(
+            f"abandon of task {task.task_id}", self._abandon(self._register(task), even_if_alive=even_if_alive)
+        )
+        running = asyncio.create_task(work, name=f"abandon:{task.task_id}")
+        self._abandons.add(running)
+        running.add_done_callback(self._abandons.discard)
+
+    async def _abandon(self, run: Run, *, even_if_alive: bool) -> None:
+        keeper, tasks = self.keeper, self._stores.tasks
         try:
-            taken = await self._stores.tasks.take_for_abandon(task, worker_id=keeper.worker_id, lease_s=keeper.lease_s)
+            taken = await tasks.take_for_abandon(
+                run.task, worker_id=keeper.worker_id, lease_s=keeper.lease_s, even_if_alive=even_if_alive
+            )
             if taken is not None:
                 self._own(run, taken)
+                await self._supervisor.repeated(run, lambda: self._begin_log(run))
                 await self._supervisor.abandon(run)
-        except StoreUnavailableError as error:
-            logger.warning("abandon of task {} is left to the sweeper: {}", task.task_id, error.detail)
+        except (StoreUnavailableError, LeaseLostError) as error:
+            logger.warning("abandon of task {} is left to the sweeper: {}", run.task_id, error)
         finally:
             self._let_go(run)
 

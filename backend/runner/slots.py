@@ -53,5 +53,11 @@ class Slots:
         """Return the platforms that have a free slot."""
         return [name for name in self._platforms if self.has_free(name)]
 
+    def plan(self) -> "Slots":
+        """Return a copy to reckon with: what would still fit beside what runs."""
+        made = Slots(list(self._platforms.values()), total=self.total, by_kind=self._by_kind)
+        made._used = self._used.copy()
+        return made
+
     def _used_by(self, kind: TaskKind) -> int:
         return sum(count for name, count in self._used.items() if self._platforms[name].kind is kind)

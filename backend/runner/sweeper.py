@@ -4,6 +4,7 @@ It only asks: a due task is started by the same callable that a create uses, and
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -15,11 +16,12 @@ from backend.core.clock import Clock
 from backend.domain.errors import StoreUnavailableError
 from backend.domain.execution import Executor
 from backend.domain.task import Task, TaskKind, TaskStatus
+from backend.runner.edge import Edge
 from backend.runner.runner import Runner
 from backend.store.tasks import TaskStore
 
 _ROUND_S = 1.0
-_REAP_EVERY = 5
+_REAP_EVERY_S = 5.0
 _OLDEST_EVERY = 8
 _AT_ONCE = 200
 
@@ -55,11 +57,13 @@ class Sweeper:
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._rounds = 0
+        self._reaped_at = -math.inf
+        self._edge = Edge()
 
     async def start(self) -> None:
         """Start to sweep, and be woken whenever a slot frees."""
         self._runner.when_slot_frees(self.wake)
-        self._loop = asyncio.create_task(self._sweep_forever(), name="sweeper")
+        self._loop = asyncio.create_task(self._edge.forever("sweeper", self._sweep_forever), name="sweeper")
 
     async def stop(self) -> None:
         """Stop sweeping."""
@@ -97,44 +101,54 @@ class Sweeper:
 
     async def _wait_for_round(self) -> None:
         try:
-            async with asyncio.timeout(_ROUND_S):
+            async with asyncio.timeout(_ROUND_S * self._chance.uniform(0.8, 1.2)):
                 await self._wake.wait()
         except TimeoutError:
             pass
         self._wake.clear()
 
     async def sweep(self) -> None:
-        """Do one round."""
+        """Do one round; an error in one part of it leaves the others. Raises StoreUnavailableError."""
         self._rounds += 1
-        if self._rounds % _REAP_EVERY == 1:
-            await self._reap_expired()
-            await self._follow_up()
-            await self._remove_purged()
-            for chore in self._chores:
-                await chore()
-        await self._start_due()
+        if self._clock.elapsed() - self._reaped_at >= _REAP_EVERY_S:
+            self._reaped_at = self._clock.elapsed()
+            await self._edge.keep("reaping", self._reap_expired())
+            await self._edge.keep("follow-ups", self._follow_up())
+            await self._edge.keep("purging", self._remove_purged())
+            for number, chore in enumerate(self._chores):
+                await self._edge.keep(f"chore {number}", chore())
+        await self._edge.keep("starting due tasks", self._start_due())
 
     async def _start_due(self) -> None:
-        runner = self._runner
+        runner, plan = self._runner, self._runner.slots.plan()
         if runner.is_draining:
             return
-        platforms, free = runner.slots.open_platforms(), runner.slots.free
-        if not platforms:
-            return
+        # A claim in flight has its slot already, and its task still looks pending.
+        known = {run.task_id for run in runner.live() if run.lease is None}
         oldest_first = self._rounds % _OLDEST_EVERY == 0
-        due = await self._tasks.due(platforms, limit=free + 1, oldest_first=oldest_first)
-        runner.has_backlog = len(due) > free
-        for task in due[:free]:
-            self._start_task(task)
+        while platforms := plan.open_platforms():
+            due = await self._tasks.due(platforms, limit=plan.free + len(known) + 1, oldest_first=oldest_first)
+            fresh = [task for task in due if task.task_id not in known]
+            fitting = [task for task in fresh if plan.take(task.platform)]
+            for task in fitting:
+                self._start_task(task)
+            known |= {task.task_id for task in fitting}
+            runner.has_backlog = len(fitting) < len(fresh)
+            if not runner.has_backlog:
+                return
+            # What did not fit filled its platform: look again for what the others could run beside it.
 
     async def _reap_expired(self) -> None:
+        if self._clock.steady_s < self._runner.keeper.lease_s:
+            # The time of day has just jumped: leases that other servers wrote before it may only look run out.
+            return
         for task in await self._tasks.expired():
             if not self._runner.is_live(task.task_id):
                 await self._reap(task, even_if_alive=False)
 
     async def _reap(self, task: Task, *, even_if_alive: bool) -> None:
         if task.status is TaskStatus.CANCELLING and task.upstream_open:
-            await self._runner.abandon(task)
+            self._runner.start_abandon(task, even_if_alive=even_if_alive)
             return
         reaped = await self._tasks.reap(task, even_if_alive=even_if_alive)
         if reaped is not None:
@@ -142,7 +156,7 @@ class Sweeper:
 
     async def _follow_up(self) -> None:
         for task in await self._tasks.with_follow_ups(limit=_AT_ONCE):
-            await self.recount(task)
+            await self._edge.keep(f"recount of task {task.task_id}", self.recount(task))
 
     async def recount(self, task: Task) -> None:
         """Do the follow-up `books` of a task that ended without a run: recount what earlier attempts left."""
@@ -152,6 +166,9 @@ class Sweeper:
     async def _remove_purged(self) -> None:
         moment = self._clock.now() - timedelta(seconds=2 * self._runner.keeper.lease_s)
         for task_id in await self._tasks.hidden_before(moment, limit=_AT_ONCE):
-            for removal in self._removals:
-                await removal(task_id)
-            await self._tasks.remove(task_id)
+            await self._edge.keep(f"purge of task {task_id}", self._remove(task_id))
+
+    async def _remove(self, task_id: str) -> None:
+        for removal in self._removals:
+            await removal(task_id)
+        await self._tasks.remove(task_id)

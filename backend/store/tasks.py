@@ -321,21 +321,29 @@ class TaskStore:
         """
         now = self._clock.now()
         query: Document = {"_id": seen.task_id, "fence": seen.fence, "status": seen.status.value}
+        if seen.status is TaskStatus.CANCELLING:
+            # Nobody asked for the cancel of that job: it is abandoned, not ended.
+            query["upstream_open"] = {"$ne": True}
         if not even_if_alive:
             query["lease_until"] = {"$lt": now}
         return await self._update(query, reaped(seen, now))
 
-    async def take_for_abandon(self, seen: Task, *, worker_id: str, lease_s: float) -> Task | None:
-        """Take over a cancelling task with an open job, to ask for the job's cancel; None when it was taken."""
+    async def take_for_abandon(
+        self, seen: Task, *, worker_id: str, lease_s: float, even_if_alive: bool = False
+    ) -> Task | None:
+        """Take over a cancelling task with an open job, to ask for the job's cancel; None when it was taken.
+
+        `even_if_alive` is for leases of this instance's own earlier starts, as in `reap`.
+        """
         now = self._clock.now()
+        query: Document = {"_id": seen.task_id, "status": "cancelling", "fence": seen.fence, "upstream_open": True}
+        if not even_if_alive:
+            query["lease_until"] = {"$lte": now}
+        lease_until = now + timedelta(seconds=lease_s)
         return await self._update(
-            {"_id": seen.task_id, "status": "cancelling", "fence": seen.fence, "lease_until": {"$lte": now}},
+            query,
             {
-                "$set": {
-                    "worker_id": worker_id,
-                    "lease_until": now + timedelta(seconds=lease_s),
-                    "updated_at": now,
-                },
+                "$set": {"worker_id": worker_id, "lease_until": lease_until, "updated_at": now},
                 "$inc": {"fence": 1, "version": 1},
             },
         )
