@@ -1,13 +1,13 @@
-"""Keeping the results of a remote generation: download, check, probe, poster, record."""
+"""Keeping the results of a generation: download, check, probe, poster, record."""
 
 from pathlib import Path
 
-from backend.core.children import Children
 from backend.domain.execution import TaskContext
 from backend.domain.generation import Artifact
 from backend.domain.task import Task
 from backend.generate import media
 from backend.generate.download import Download, LinkExpired, fetch
+from backend.generate.media import MediaFacts
 from backend.generate.provider import GenerateTools
 from backend.generate.remote import RemoteTraits
 from backend.store.artifacts import ArtifactStore
@@ -56,53 +56,68 @@ class OutputKeeper:
                     own_origin=self._own_origin,
                 )
                 fetched = await fetch(context, download, pause_s=self._traits.poll_s)
-                return None if isinstance(fetched, LinkExpired) else await self._adopt(artifacts, part, stem)
+                return None if isinstance(fetched, LinkExpired) else await self._adopt(part, stem)
 
     async def stored(self, context: TaskContext) -> int:
         """Return how many outputs of the task are stored."""
         return await stored_outputs(context.reach(self._tools.artifacts), context.task)
 
-    async def _adopt(self, artifacts: ArtifactStore, part: Path, stem: str) -> Artifact:
-        context, children = self._context, self._context.reach(self._tools.children)
-        facts = await media.probe(children, part)
-        poster_id = None
-        if facts.media_type.startswith("video/"):
-            at_s = min(_POSTER_AT_S, (facts.duration_s or 0.0) / 2)
-            poster_id = await self._adopt_poster(children, artifacts, part, stem, at_s)
-        context.check()
-        return await artifacts.adopt(
-            context.lease,
-            part,
-            task_id=context.task.task_id,
-            name=stem + SUFFIXES[facts.media_type],
-            role="output",
-            media_type=facts.media_type,
-            width=facts.width,
-            height=facts.height,
-            duration_s=facts.duration_s,
-            fps=facts.fps,
-            poster_id=poster_id,
-        )
+    async def _adopt(self, part: Path, stem: str) -> Artifact:
+        with self._context.hold("children"):
+            facts = await media.probe(self._context.reach(self._tools.children), part)
+        poster_at_s = min(_POSTER_AT_S, (facts.duration_s or 0.0) / 2)
+        return await adopt_output(self._context, self._tools, part, facts, stem=stem, poster_at_s=poster_at_s)
 
-    async def _adopt_poster(
-        self, children: Children, artifacts: ArtifactStore, video: Path, stem: str, at_s: float
-    ) -> str | None:
-        async with artifacts.part(".jpg") as part:
+
+async def adopt_output(
+    context: TaskContext, tools: GenerateTools, file: Path, facts: MediaFacts, *, stem: str, poster_at_s: float
+) -> Artifact:
+    """Take `file` over as an output named `stem`; a video gets the frame at `poster_at_s` as its poster.
+
+    Raises TaskFailedError: PARSE_FAILED when no frame can be had, DISK_FULL.
+    """
+    artifacts = context.reach(tools.artifacts)
+    poster_id = None
+    if facts.media_type.startswith("video/"):
+        poster_id = await _adopt_poster(context, tools, file, stem=stem, at_s=poster_at_s)
+    context.check()
+    return await artifacts.adopt(
+        context.lease,
+        file,
+        task_id=context.task.task_id,
+        name=stem + SUFFIXES[facts.media_type],
+        role="output",
+        media_type=facts.media_type,
+        width=facts.width,
+        height=facts.height,
+        duration_s=facts.duration_s,
+        fps=facts.fps,
+        poster_id=poster_id,
+    )
+
+
+async def _adopt_poster(
+    context: TaskContext, tools: GenerateTools, video: Path, *, stem: str, at_s: float
+) -> str | None:
+    artifacts, children = context.reach(tools.artifacts), context.reach(tools.children)
+    context.check()
+    async with artifacts.part(".jpg") as part:
+        with context.hold("children"):
             if not await media.poster(children, video, part, at_s=at_s):
                 return None
             facts = await media.probe(children, part)
-            self._context.check()
-            artifact = await artifacts.adopt(
-                self._context.lease,
-                part,
-                task_id=self._context.task.task_id,
-                name=f"{stem}.jpg",
-                role="poster",
-                media_type=facts.media_type,
-                width=facts.width,
-                height=facts.height,
-            )
-            return artifact.artifact_id
+        context.check()
+        artifact = await artifacts.adopt(
+            context.lease,
+            part,
+            task_id=context.task.task_id,
+            name=f"{stem}.jpg",
+            role="poster",
+            media_type=facts.media_type,
+            width=facts.width,
+            height=facts.height,
+        )
+        return artifact.artifact_id
 
 
 async def stored_outputs(artifacts: ArtifactStore, task: Task) -> int:

@@ -7,7 +7,8 @@ from backend.domain.execution import TaskContext
 from backend.domain.task import Books, Ending, Stage, StopReason, TaskStatus
 from backend.domain.text import Text
 from backend.generate.fonts import FontFile
-from backend.generate.media import find_ffmpeg, poster, probe
+from backend.generate.media import find_ffmpeg, probe
+from backend.generate.outputs import adopt_output, stored_outputs
 from backend.generate.provider import GenerateTools
 from backend.generate.providers.storyboard.cards import CardPainter
 from backend.generate.providers.storyboard.film import Film
@@ -31,7 +32,7 @@ class StoryboardExecution:
     async def run(self) -> Ending:
         """Render, store, succeed. Raises TaskFailedError: RENDER_FAILED, DISK_FULL."""
         artifacts: ArtifactStore = self._context.reach(self._tools.artifacts)
-        if await _stored(artifacts, self._context.task.task_id):
+        if await stored_outputs(artifacts, self._context.task):
             return Ending(TaskStatus.SUCCEEDED, Text("视频已在先前生成", "The video had been made before"))
         ffmpeg = find_ffmpeg()
         if ffmpeg is None:
@@ -44,7 +45,7 @@ class StoryboardExecution:
 
     async def conclude(self, context: TaskContext, reason: StopReason | None) -> Books:
         """Return the books by what is stored: one film was asked for, and it is ok, failed, aborted or left."""
-        stored = await _stored(context.reach(self._tools.artifacts), context.task.task_id)
+        stored = await stored_outputs(context.reach(self._tools.artifacts), context.task)
         if stored:
             return Books(requested=1, ok=1, stored=stored)
         if not self._is_taken_up or reason is StopReason.SHUTDOWN:
@@ -64,51 +65,18 @@ class StoryboardExecution:
             with context.hold("files"):
                 studio = Studio(context, self._tools, ffmpeg=ffmpeg, folder=folder, film=film, painter=painter)
                 video = await studio.render(scenes)
-                await self._keep(artifacts, video, poster_at_s=frames / params.fps / 2)
+                await self._keep(video, poster_at_s=frames / params.fps / 2)
         return studio.missing_pictures
 
-    async def _keep(self, artifacts: ArtifactStore, video: Path, *, poster_at_s: float) -> None:
+    async def _keep(self, video: Path, *, poster_at_s: float) -> None:
         context = self._context
         context.progress(stage=Stage.STORE)
-        children = context.reach(self._tools.children)
         context.check()
         with context.hold("children"):
-            facts = await probe(children, video)
+            facts = await probe(context.reach(self._tools.children), video)
         if not facts.width or not facts.height:
             raise _unplayable()
-        context.check()
-        still = video.with_name("poster.jpg")
-        with context.hold("children"):
-            await poster(children, video, still, at_s=poster_at_s)
-        context.check()
-        kept = await artifacts.adopt(
-            context.lease,
-            still,
-            task_id=context.task.task_id,
-            name=f"{STEM}.jpg",
-            role="poster",
-            media_type="image/jpeg",
-            width=facts.width,
-            height=facts.height,
-        )
-        context.check()
-        await artifacts.adopt(
-            context.lease,
-            video,
-            task_id=context.task.task_id,
-            name=f"{STEM}.mp4",
-            role="output",
-            media_type=facts.media_type,
-            width=facts.width,
-            height=facts.height,
-            duration_s=facts.duration_s,
-            fps=facts.fps,
-            poster_id=kept.artifact_id,
-        )
-
-
-async def _stored(artifacts: ArtifactStore, task_id: str) -> int:
-    return sum(one.role == "output" for one in await artifacts.of_task(task_id))
+        await adopt_output(context, self._tools, video, facts, stem=STEM, poster_at_s=poster_at_s)
 
 
 def _what_was_made(missing_pictures: int) -> Text:
