@@ -22,7 +22,7 @@ from backend.store.items import ItemStore, with_id
 _BATCH = 50
 _MAX_WAITING = 100
 # A write cannot be stopped once it is sent: a cancel waits for one slice of links, not for the links of fifty pages.
-_LINKS_AT_ONCE = 500
+_LINKS_AT_ONCE = 250
 # Some 10 ms of work for the loop.
 _LINKS_A_BATCH = 5_000
 _MAX_SEEN = 200_000
