@@ -5,6 +5,7 @@ the server's loop. A cancel comes by call_soon_threadsafe; `cancelled` is writte
 """
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -278,8 +279,10 @@ class ThreadPool:
 
 def _cancel_in_thread(context: ThreadContext) -> None:
     body = context.body
-    if body is not None and not body.get_loop().is_closed():
-        body.get_loop().call_soon_threadsafe(body.cancel)
+    if body is not None:
+        # Its loop may be closed already, or be closed by its thread at this very moment: then it has ended.
+        with contextlib.suppress(RuntimeError):
+            body.get_loop().call_soon_threadsafe(body.cancel)
 
 
 def _run_on_own_loop(execution: Execution, context: ThreadContext) -> Ending:

@@ -17,7 +17,7 @@ from backend.domain.errors import TaskFailedError
 from backend.domain.execution import TaskContext
 from backend.domain.task import Ending, StopReason, TaskStatus
 from backend.domain.text import Text
-from backend.runner.bridge import POOL_THREADS
+from backend.runner.bridge import POOL_THREADS, ThreadContext, _cancel_in_thread
 from tests.fixtures.scripted import DONE, Bench, Script
 
 
@@ -308,3 +308,24 @@ async def test_cancel_at_any_moment_leaves_no_word_of_a_loop_in_the_log(threaded
     assert (await threaded.read()).status is TaskStatus.CANCELLED
     assert owned.said.count("enter") == owned.said.count("exit")
     assert not [line for line in lines if "loop" in line or "ERROR" in line]
+
+
+def test_cancel_of_a_thread_that_is_closing_its_loop_is_no_error() -> None:
+    class Closing:
+        def is_closed(self) -> bool:
+            # As seen just before its thread closes it.
+            return False
+
+        def call_soon_threadsafe(self, _: object) -> None:
+            raise RuntimeError("Event loop is closed")
+
+    class Body:
+        def get_loop(self) -> Closing:
+            return Closing()
+
+        def cancel(self) -> None: ...
+
+    context = ThreadContext.__new__(ThreadContext)
+    context.body = Body()  # type: ignore[assignment]
+
+    _cancel_in_thread(context)
