@@ -21,7 +21,14 @@ os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 from loguru import logger
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import WriteConcern
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, InvalidOperation, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    InvalidOperation,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
 
 from backend.core.clock import Clock
 from backend.domain.errors import StoreUnavailableError
@@ -112,7 +119,7 @@ class Database:
         future.add_done_callback(_take_error)
         try:
             return await asyncio.shield(future)
-        except (ConnectionFailure, ExecutionTimeout) as error:
+        except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
             raise StoreUnavailableError(type(error).__name__) from error
         except InvalidOperation as error:
             raise _closed_or_same(error) from error

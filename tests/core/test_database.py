@@ -1,8 +1,12 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+from pymongo.errors import WTimeoutError
+
 from backend.core.clock import Clock
 from backend.core.database import Database, settle, writes_counted
+from backend.domain.errors import StoreUnavailableError
 
 
 async def test_cancelled_write_is_remembered_until_it_has_landed(database: Database) -> None:
@@ -33,6 +37,14 @@ async def test_closing_waits_for_operations_in_flight(database: Database) -> Non
     assert database.in_flight == 0
     await pending
     await database.connect()
+
+
+async def test_write_that_no_majority_confirmed_in_time_has_an_unknown_effect(database: Database) -> None:
+    async def write() -> None:
+        raise WTimeoutError("waiting for replication timed out", 64)
+
+    with pytest.raises(StoreUnavailableError):
+        await database.do(write())
 
 
 async def test_clock_follows_the_server_from_the_connection_on(database: Database, clock: Clock) -> None:
