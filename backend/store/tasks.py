@@ -273,17 +273,23 @@ class TaskStore:
         now = self._clock.now()
         if self._db.is_memory:
             # mongomock does not evaluate documents inside arrays: decide here, it has only one process.
-            seen = await self._db.do(self._tasks.find_one(query))
-            update = None if seen is None else plain_cancel(task_of(seen), by, requested_at, now)
-            return None if update is None else await self._update({**query, "status": seen["status"]}, update)
+            cancelled = None
+            while cancelled is None and (seen := await self._db.do(self._tasks.find_one(query))) is not None:
+                update = plain_cancel(task_of(seen), by, requested_at, now)
+                cancelled = await self._update({**query, "version": seen["version"]}, update)
+            return cancelled
         return await self._update(query, [{"$set": cancel_expressions(by, requested_at, now)}])
 
     async def hide(self, task_id: str) -> bool:
-        """Hide a final task at once, to be removed by the sweeper; False when there is none that is final."""
+        """Hide a final task at once, to be removed by the sweeper; False when there is none that is final.
+
+        Its Idempotency-Key is free again.
+        """
         final = [status.value for status in TaskStatus if status.is_final]
         query = {"_id": task_id, "status": {"$in": final}, "purged_at": None}
         now = self._clock.now()
-        result = await self._db.do(self._tasks.update_one(query, {"$set": {"purged_at": now, "updated_at": now}}))
+        update = {"$set": {"purged_at": now, "updated_at": now}, "$unset": {"idempotency_key": ""}}
+        result = await self._db.do(self._tasks.update_one(query, update))
         return bool(result.matched_count == 1)
 
     # -- the sweeper's ------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The rows of lifecycle.md §3 that end a task, and what the sweeper finds, on mongod and in memory mode."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from backend.domain.task import (
     TaskStatus,
 )
 from backend.domain.text import Text
-from tests.fixtures.task_desk import DONE, LEASE_S, NOTICE, Desk, lease_of
+from tests.fixtures.task_desk import DONE, LEASE_S, NEW, NOTICE, Desk, lease_of
 
 # -- cancel --------------------------------------------------------------------------------------------------------
 
@@ -56,6 +57,21 @@ async def test_running_task_becomes_cancelling_and_keeps_its_lease(desk: Desk) -
     assert task.ended_at is None
     assert task.cancel == CancelRecord(desk.clock.now() - timedelta(milliseconds=40), "li")
     assert task.cancel_latency_ms is None
+
+
+async def test_cancel_that_meets_another_change_is_decided_anew(desk: Desk) -> None:
+    task = await desk.made()
+
+    async def claim_meanwhile() -> None:
+        await asyncio.sleep(0)
+        await desk.store.claim(task, worker_id="w-1", claim_id="c", lease_s=LEASE_S)
+
+    claiming = asyncio.create_task(claim_meanwhile())
+    cancelled = await desk.cancel()
+    await claiming
+
+    assert cancelled is not None
+    assert cancelled.status in {TaskStatus.CANCELLED, TaskStatus.CANCELLING}
 
 
 @pytest.mark.parametrize("state", ["cancelling", "succeeded"])
@@ -289,6 +305,16 @@ async def test_task_that_has_not_ended_is_not_hidden(desk: Desk, state: str) -> 
     await desk.in_state(state)
 
     assert await desk.store.hide("t_1") is False
+
+
+async def test_key_of_a_hidden_task_is_free_again(desk: Desk) -> None:
+    first = await desk.made(idempotency_key="k")
+    await desk.cancel()
+    await desk.store.hide(first.task_id)
+
+    second, is_replay = await desk.store.create("t_2", replace(NEW, idempotency_key="k"))
+
+    assert (second.task_id, is_replay) == ("t_2", False)
 
 
 async def test_document_that_is_not_hidden_is_never_removed(desk: Desk) -> None:
