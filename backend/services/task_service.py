@@ -226,19 +226,22 @@ class TaskService:
 
     async def _make_known(self, task: Task) -> None:
         self._runner.stop_run(task.task_id, StopReason.USER)
+        if task.status is TaskStatus.CANCELLING and task.worker_id is None:
+            # Nobody runs it, and its provider has a job open.
+            self._runner.start_abandon(task)
         try:
             async with asyncio.timeout(_FLAG_WITHIN_S):
                 await self._cache.flag_cancel(task.task_id)
         except (CacheUnavailableError, TimeoutError):
             logger.warning("Redis does not answer: the cancel of {} reaches other servers by the beat", task.task_id)
-        nobody_runs_it = task.worker_id is None and not self._runner.is_live(task.task_id)
-        if task.status is TaskStatus.CANCELLING and nobody_runs_it:
-            tornado.ioloop.IOLoop.current().spawn_callback(self._runner.abandon, task)
 
     async def _settled(self, task: Task) -> Task:
         if task.after and self._recounter is not None:
-            await self._recounter.recount(task)
-            task = await self.get(task.task_id)
+            try:
+                await self._recounter.recount(task)
+                task = await self.get(task.task_id)
+            except StoreUnavailableError as error:
+                logger.warning("books of task {} are recounted later: {}", task.task_id, error.detail)
         saved, took_ms = task.books.stored, task.cancel_latency_ms or 0.0
         logger.info("✅ 任务已取消: {}, 用时 {:.0f} ms, 已保存 {} 条", task.task_id, took_ms, saved)
         return task

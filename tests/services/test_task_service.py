@@ -333,6 +333,22 @@ async def test_cancel_that_finds_an_open_job_and_no_runner_has_the_provider_aske
     assert answer.status is TaskStatus.CANCELLED
 
 
+async def test_cancel_is_answered_though_its_books_cannot_be_recounted_yet(office: Office) -> None:
+    async def away(*_: object) -> None:
+        raise StoreUnavailableError("AutoReconnect")
+
+    bench = office.bench
+    task = await bench.create("t_1")
+    taken = await bench.tasks.claim(task, worker_id="w_gone", claim_id="c", lease_s=30)
+    assert taken is not None
+    await bench.tasks.reap(taken, even_if_alive=True)
+    bench.tasks.save_final_books = away  # type: ignore[method-assign, assignment]
+
+    answer = await office.service.cancel_task("t_1", by="li")
+
+    assert answer.status is TaskStatus.CANCELLED
+
+
 # -- start, resume, retry, purge --------------------------------------------------------------------------------------
 
 
