@@ -44,6 +44,7 @@ try:
     from backend.generate.media import find_ffmpeg
     from backend.generate.provider import GenerateTools
     from backend.generate.registry import ProviderRegistry, load_providers
+    from backend.runner.edge import Edge
     from backend.runner.runner import Runner, RunnerStores
     from backend.runner.slots import Slots
     from backend.runner.sweeper import Sweeper
@@ -148,7 +149,7 @@ async def _start_embedded(settings: Settings, closing: AsyncExitStack) -> Embedd
         return embedded
     await embedded.start()
     closing.push_async_callback(embedded.stop)
-    keeper = asyncio.create_task(embedded.supervise(), name="embedded-stores")
+    keeper = asyncio.create_task(Edge().forever("embedded-stores", embedded.supervise), name="embedded-stores")
     closing.push_async_callback(_end, keeper)
     return embedded
 
