@@ -153,13 +153,24 @@ def _command(*command: str, **environment: str) -> Outcome:
     return Outcome("failed", f"exit code {code}") if code else Outcome("passed")
 
 
-def _pytest(python: Path, name: str, marks: str, extra: Mapping[str, str] | None = None) -> Outcome:
+def _pytest(
+    python: Path, name: str, marks: str, extra: Mapping[str, str] | None = None, *, workers: int = 2
+) -> Outcome:
     """Run the tests carrying `marks`; all they print or log goes to LOGS/pytest-`name`.xml as well."""
     if sys.platform != "win32":
         marks += " and not windows"
     command = [
         *(str(python), "-m", "pytest", "-m", marks, "-rs"),
-        *("-n", "2", "--dist", "loadfile", "--junitxml", str(LOGS / f"pytest-{name}.xml"), "-o", "junit_logging=all"),
+        *(
+            "-n",
+            str(workers),
+            "--dist",
+            "loadfile",
+            "--junitxml",
+            str(LOGS / f"pytest-{name}.xml"),
+            "-o",
+            "junit_logging=all",
+        ),
     ]
     environment = {**os.environ, "MEDIACRAWER_TEST_LOG_DIR": str(LOGS), **(extra or {})}
     done = subprocess.run(command, check=False, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
@@ -174,7 +185,8 @@ def _browser_tests(python: Path) -> Outcome:
         return Outcome("skipped", "no Chromium on PATH; install one, or set CHROMIUM_PATH")
     if not (frontend.FRONTEND / "dist" / "index.html").is_file():
         return Outcome("skipped", "frontend/dist is not there: the frontend was not built")
-    return _pytest(python, "browser", "browser and not live", {"CHROMIUM_PATH": browser})
+    # One after the other: a browser and a server take both cores by themselves.
+    return _pytest(python, "browser", "browser and not live", {"CHROMIUM_PATH": browser}, workers=0)
 
 
 def _compose() -> Outcome:

@@ -140,7 +140,12 @@ async def test_failure_of_ours_is_hidden_and_logged_once(api: ApiServer, monkeyp
     assert "| ERROR    | tornado.access:log_request" in log
 
 
-@pytest.mark.parametrize("text", ["Event loop is closed", "no running loop", "the MongoDB client has been closed"])
+@pytest.mark.parametrize(
+    "text",
+    ["Event loop is closed", "no running loop", "the MongoDB client has been closed"],
+    # A test's name stands in tracebacks, and the words must be in no log.
+    ids=["closed", "none", "client"],
+)
 async def test_closed_loop_reaches_neither_log_nor_caller(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
