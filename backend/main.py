@@ -69,6 +69,8 @@ except ModuleNotFoundError as missing:
 
 CANNOT_START = 2
 USER_AGENT = f"MediaCrawerPro/{backend.__version__} (self-hosted; contact: the operator of this address)"
+# There is no Valkey for Windows: the bell is kept in the process there, and rings for this process only.
+NO_VALKEY = sys.platform == "win32"
 _CLOSING_S = 2.0
 # Pages are parsed in threads: with Python's 5 ms each of them keeps the loop, and so a cancel, waiting (measured: a
 # cancel's write took up to 197 ms beside two parsers, 34 ms beside one with this).
@@ -143,7 +145,7 @@ async def _start_embedded(settings: Settings, closing: AsyncExitStack) -> Embedd
     if is_memory:
         warn_of_memory_stores()
     with_mongo = settings.mongodb_url is None and not is_memory
-    with_valkey = settings.redis_url is None and not is_memory
+    with_valkey = settings.redis_url is None and not is_memory and not NO_VALKEY
     embedded = EmbeddedStores(settings.data_dir, with_mongo=with_mongo, with_valkey=with_valkey)
     if not (with_mongo or with_valkey):
         return embedded
@@ -173,7 +175,7 @@ async def _open_database(
 
 
 async def _open_cache(settings: Settings, clock: Clock, embedded: EmbeddedStores, closing: AsyncExitStack) -> Cache:
-    is_memory = settings.stores == "memory"
+    is_memory = settings.stores == "memory" or (NO_VALKEY and settings.redis_url is None)
     url = settings.redis_url or (embedded.valkey.uri if embedded.valkey else "") or ""
     cache = Cache(url, clock=clock, is_memory=is_memory)
     try:
