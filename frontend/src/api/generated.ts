@@ -1136,18 +1136,18 @@ export interface components {
             total_is_capped: boolean;
             /** Stream Cursor */
             stream_cursor: string | null;
-            /** Facets */
-            facets?: {
-                [key: string]: {
-                    [key: string]: number;
-                };
-            };
         };
         /**
          * TaskRecord
          * @description The whole record of a task.
          */
         TaskRecord: {
+            cancel: components["schemas"]["CancelOut"] | null;
+            /** Cancel Latency Ms */
+            cancel_latency_ms: number | null;
+            upstream: components["schemas"]["UpstreamOut"] | null;
+            cost: components["schemas"]["CostOut"] | null;
+            error: components["schemas"]["TaskErrorOut"] | null;
             /** Task Id */
             task_id: string;
             /** Version */
@@ -1207,12 +1207,6 @@ export interface components {
             ended_at: string | null;
             progress: components["schemas"]["ProgressOut"];
             books: components["schemas"]["BooksOut"];
-            cancel: components["schemas"]["CancelOut"] | null;
-            /** Cancel Latency Ms */
-            cancel_latency_ms: number | null;
-            upstream: components["schemas"]["UpstreamOut"] | null;
-            cost: components["schemas"]["CostOut"] | null;
-            error: components["schemas"]["TaskErrorOut"] | null;
             /** Params */
             params: {
                 [key: string]: unknown;
@@ -1230,6 +1224,12 @@ export interface components {
          * @description A task in a list.
          */
         TaskSummary: {
+            cancel: components["schemas"]["CancelOut"] | null;
+            /** Cancel Latency Ms */
+            cancel_latency_ms: number | null;
+            upstream: components["schemas"]["UpstreamOut"] | null;
+            cost: components["schemas"]["CostOut"] | null;
+            error: components["schemas"]["TaskErrorOut"] | null;
             /** Task Id */
             task_id: string;
             /** Version */
@@ -1289,12 +1289,6 @@ export interface components {
             ended_at: string | null;
             progress: components["schemas"]["ProgressOut"];
             books: components["schemas"]["BooksOut"];
-            cancel: components["schemas"]["CancelOut"] | null;
-            /** Cancel Latency Ms */
-            cancel_latency_ms: number | null;
-            upstream: components["schemas"]["UpstreamOut"] | null;
-            cost: components["schemas"]["CostOut"] | null;
-            error: components["schemas"]["TaskErrorOut"] | null;
         };
         /**
          * TitleOut
@@ -1368,7 +1362,6 @@ export interface operations {
                 sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "priority" | "-priority";
                 cursor?: string | null;
                 limit?: number;
-                facets?: "0" | null;
             };
             header?: never;
             path?: never;
