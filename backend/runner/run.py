@@ -147,8 +147,6 @@ class Run:
 
 def _storable(value: Any) -> Any:
     """Return what BSON can hold: one line with half a surrogate pair would hold up the lines of every run."""
-    if isinstance(value, int) and not -_INT64 <= value < _INT64:
-        value = str(value)
-    if isinstance(value, str):
-        return value[:_LINE_CHARS].encode("utf-8", "replace").decode("utf-8")
-    return value
+    if value is None or isinstance(value, float) or (isinstance(value, int) and -_INT64 <= value < _INT64):
+        return value
+    return str(value)[:_LINE_CHARS].encode("utf-8", "replace").decode("utf-8")

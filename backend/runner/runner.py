@@ -82,7 +82,8 @@ class Runner:
 
     async def stop(self) -> None:
         """Stop what `start` started, in reverse; a run that is still there keeps its lease."""
-        if self._abandons:
+        if self._abandons and not self.is_draining:
+            # A drain has waited for them already, for as long as it may.
             await asyncio.wait(self._abandons, timeout=_ABANDON_S)
         await self.flags.stop()
         await self._board.stop()

@@ -153,6 +153,7 @@ class Sweeper:
         reaped = await self._tasks.reap(task, even_if_alive=even_if_alive)
         if reaped is not None:
             logger.warning("lease of task {} had run out: {} -> {}", task.task_id, task.status, reaped.status)
+            _say_end(reaped)
 
     async def _follow_up(self) -> None:
         for task in await self._tasks.with_follow_ups(limit=_AT_ONCE):
@@ -172,3 +173,11 @@ class Sweeper:
         for removal in self._removals:
             await removal(task_id)
         await self._tasks.remove(task_id)
+
+
+def _say_end(task: Task) -> None:
+    if task.status is TaskStatus.CANCELLED:
+        latency_ms, saved = task.cancel_latency_ms or 0.0, task.books.stored
+        logger.info("✅ 任务已取消: {}, 用时 {:.0f} ms, 已保存 {} 条", task.task_id, latency_ms, saved)
+    elif task.error is not None and task.status.is_final:
+        logger.error("❌ 任务执行失败: {}, {}", task.task_id, task.error.name)

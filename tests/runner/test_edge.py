@@ -89,14 +89,14 @@ async def test_log_lines_are_stored_after_the_board_met_an_error(bench: Bench) -
 @pytest.mark.parametrize("message", ["半个 \ud83d 字", "x" * 100_000])
 async def test_line_that_no_store_can_hold_is_made_storable(bench: Bench, message: str) -> None:
     async def talk(context: TaskContext) -> Ending:
-        context.log("info", message, big=2**70, half="\udc00")
+        context.log("info", message, big=2**70, half="\udc00", odd=object)  # type: ignore[arg-type]
         return DONE
 
     bench.executor.script = talk
     await bench.run(await bench.create())
 
     page = await bench.events.page(await bench.read(), limit=10)
-    assert page.lines[0].fields == {"big": str(2**70), "half": "?"}
+    assert page.lines[0].fields == {"big": str(2**70), "half": "?", "odd": str(object)}
     assert len(page.lines[0].message) <= 4_000
 
 

@@ -180,6 +180,18 @@ async def test_expired_lease_is_taken_back_and_the_task_started_in_the_same_roun
     assert any("lease of task t_1 had run out" in line for line in lines)
 
 
+async def test_task_lost_too_often_is_said_to_have_failed(bench: Bench, sweep: Sweep) -> None:
+    await claimed_elsewhere(bench)
+    tasks = bench.tasks._tasks
+    await bench.tasks._db.do(tasks.update_one({"_id": "t_1"}, {"$set": {"lost": 10}}))
+
+    with captured_log() as lines:
+        await sweep.sweeper.sweep()
+
+    assert (await bench.read()).dead is True
+    assert any("❌ 任务执行失败: t_1, ATTEMPTS_USED_UP" in line for line in lines)
+
+
 async def test_late_lease_of_a_run_in_this_process_is_not_taken(bench: Bench, sweep: Sweep) -> None:
     bench.executor.script = hang
     run = asyncio.create_task(bench.run(await bench.create()))
@@ -198,9 +210,11 @@ async def test_expired_cancelling_task_ends_cancelled_and_its_books_are_recounte
     await claimed_elsewhere(bench)
     await bench.tasks.cancel("t_1", by="li", requested_at=bench.clock.now())
 
-    await sweep.sweeper.sweep()
+    with captured_log() as lines:
+        await sweep.sweeper.sweep()
 
     task = await bench.read()
+    assert any("✅ 任务已取消: t_1, 用时 " in line for line in lines)
     assert (task.status, task.after) == (TaskStatus.CANCELLED, ())
     assert (task.books.aborted, task.books.balanced) == (1, True)
 
