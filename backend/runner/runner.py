@@ -161,14 +161,22 @@ class Runner:
 
     def start_abandon(self, task: Task, *, even_if_alive: bool = False) -> None:
         """Do the same in a task of its own: the provider may take 5 s, and no stop of a caller may cut the asking."""
-        if self.is_draining or self.is_live(task.task_id):
+        live = self._runs.get(task.task_id)
+        if self.is_draining or (live is not None and live.lease is not None):
             return
-        work = self._edge.keep(
-            f"abandon of task {task.task_id}", self._abandon(self._register(task), even_if_alive=even_if_alive)
-        )
+        if live is None:
+            asking = self._abandon(self._register(task), even_if_alive=even_if_alive)
+        else:
+            asking = self._abandon_after(live, task)
+        work = self._edge.keep(f"abandon of task {task.task_id}", asking)
         running = asyncio.create_task(work, name=f"abandon:{task.task_id}")
         self._abandons.add(running)
         running.add_done_callback(self._abandons.discard)
+
+    async def _abandon_after(self, claiming: Run, task: Task) -> None:
+        # The cancel came while the task was being claimed here: that claim gets nothing any more.
+        await claiming.ended.wait()
+        await self.abandon(task)
 
     async def _abandon(self, run: Run, *, even_if_alive: bool) -> None:
         keeper, tasks = self.keeper, self._stores.tasks

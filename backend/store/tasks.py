@@ -248,9 +248,11 @@ class TaskStore:
             values["progress"] = document_of(replace(progress, stage=Stage.DONE))
         if cancel is not None:
             values |= {"cancel": document_of(cancel), "cancel_latency_ms": cancel_latency_ms}
-        entry = entry_of(now, (task.status.value, ending.status.value), "ended", task.attempt, lease.worker_id)
-        if await self._leave(lease, {"status": {"$in": OWNED}}, values, entry):
-            return True
+        # A cancel may have come since the task was read, and the history says from which state it ended.
+        for before in sorted(OWNED, key=lambda status: status != task.status.value):
+            entry = entry_of(now, (before, ending.status.value), "ended", task.attempt, lease.worker_id)
+            if await self._leave(lease, {"status": before}, values, entry):
+                return True
         row = await self._db.do(self._tasks.find_one({"_id": task.task_id}, {"ended_fence": 1}))
         return row is not None and bool(row.get("ended_fence") == lease.fence)
 

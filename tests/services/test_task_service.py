@@ -318,7 +318,8 @@ async def test_cancel_works_while_redis_is_away(office: Office) -> None:
     assert answer.status is TaskStatus.CANCELLED
 
 
-async def test_cancel_that_finds_an_open_job_and_no_runner_has_the_provider_asked(office: Office) -> None:
+async def with_open_job(office: Office) -> Task:
+    """A pending task whose provider has a job open."""
     bench = office.bench
     task = await bench.create("t_open")
     taken = await bench.tasks.claim(task, worker_id="w_gone", claim_id="c", lease_s=30)
@@ -326,11 +327,31 @@ async def test_cancel_that_finds_an_open_job_and_no_runner_has_the_provider_aske
     lease = Lease("t_open", "w_gone", taken.fence)
     await bench.tasks.save_intent(lease, SubmitIntent("k", 1, bench.clock.now()), Upstream(submits=1))
     await bench.tasks.reap(await bench.read("t_open"), even_if_alive=True)
+    return await bench.read("t_open")
+
+
+async def test_cancel_that_finds_an_open_job_and_no_runner_has_the_provider_asked(office: Office) -> None:
+    await with_open_job(office)
 
     answer = await office.service.cancel_task("t_open", by="li", wait_s=5)
 
-    assert bench.executor.abandoned == ["t_open"]
+    assert office.bench.executor.abandoned == ["t_open"]
     assert answer.status is TaskStatus.CANCELLED
+
+
+async def test_cancel_that_meets_the_claim_of_a_task_with_an_open_job_has_the_provider_asked(office: Office) -> None:
+    task = await with_open_job(office)
+    claim = office.bench.tasks.claim
+
+    async def claim_too_late(*arguments: Any, **named: Any) -> Task | None:
+        await office.service.cancel_task("t_open", by="li")
+        return await claim(*arguments, **named)
+
+    office.bench.tasks.claim = claim_too_late  # type: ignore[method-assign]
+    office.service.schedule(task)
+
+    assert (await office.ended(task)).status is TaskStatus.CANCELLED
+    assert office.bench.executor.abandoned == ["t_open"]
 
 
 async def test_cancel_is_answered_though_its_books_cannot_be_recounted_yet(office: Office) -> None:

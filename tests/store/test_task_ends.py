@@ -164,6 +164,16 @@ async def test_end_is_recorded_once_and_a_repeat_answers_the_same(desk: Desk, st
     assert (after.ended_at, after.progress.stage, after.books.ok) == (desk.clock.now(), Stage.DONE, 1)
 
 
+async def test_history_says_that_a_task_ended_while_it_was_being_cancelled(desk: Desk) -> None:
+    task = await desk.claimed()
+    await desk.cancel()
+
+    assert await desk.store.finish(task, lease_of(task), DONE, books=Books())
+
+    last = (await desk.read()).history[-1]
+    assert (last.from_status, last.to_status) == ("cancelling", "succeeded")
+
+
 async def test_end_of_a_lost_lease_is_refused(desk: Desk) -> None:
     task = await desk.claimed()
     await desk.store.reap(task, even_if_alive=True)
