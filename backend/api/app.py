@@ -27,6 +27,7 @@ from backend.api.base import BodyTooLargeHandler, Door, Services, UnknownPathHan
 from backend.api.body import MAX_BODY_BYTES
 from backend.api.frontend import FrontendHandler
 from backend.api.items.handlers import ROUTES as ITEMS
+from backend.api.login.handlers import LOGIN_SPECS
 from backend.api.openapi import Route
 from backend.api.platforms.handlers import ROUTES as PLATFORMS
 from backend.api.system.handlers import ROUTES as SYSTEM
@@ -124,8 +125,9 @@ def make_app(
     """Return the application with all its routes."""
     # Tornado would parse forms before any handler could refuse them.
     set_parse_body_config(ParseBodyConfig(multipart=ParseMultipartConfig(enabled=False)))
-    hosts, origins, token = make_checks(settings, elapsed=clock.elapsed)
+    hosts, origins, token = make_checks(settings, elapsed=clock.elapsed, now=clock.now)
     specs: list[Any] = [route.url_spec() for route in ROUTES]
+    specs.extend(LOGIN_SPECS)
     specs.append(URLSpec(r"/api(?:/.*)?$", UnknownPathHandler))
     specs.append(URLSpec(r"/(.*)$", FrontendHandler, {"path": str(frontend_dir)}))
     return App(

@@ -1,4 +1,4 @@
-"""Who may call: the Host and Origin checks, and the token.
+"""Who may call: the Host and Origin checks, the token, and the session that stands for it.
 
 A page of another site can make a browser send requests to this machine; its Origin gives it away. A name that was
 re-pointed at 127.0.0.1 (DNS rebinding) is given away by its Host. Exact comparison only, no patterns.
@@ -8,10 +8,12 @@ import hashlib
 import hmac
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
+from datetime import datetime
 
 from tornado.httputil import HTTPServerRequest
 
 from backend.api.errors import ApiError
+from backend.api.sessions import SESSION_COOKIE, XSRF_HEADER, Sessions
 from backend.core.settings import Settings, is_loopback
 from backend.domain.text import Text
 
@@ -20,6 +22,7 @@ _DEV_ORIGINS = ("http://localhost:5173", "http://127.0.0.1:5173")
 FAILURES_ALLOWED = 10
 FAILURES_WINDOW_S = 60.0
 _ADDRESSES_KEPT = 10_000
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class HostCheck:
@@ -67,18 +70,20 @@ class OriginCheck:
 
 
 class TokenCheck:
-    """Compares the bearer token with ours in constant time; ten wrong ones a minute from one address is enough.
+    """Compares a token with ours in constant time; ten wrong ones a minute from one address is enough.
 
-    Without a token of ours everybody is let in (the server is then bound to loopback). Only its hash is kept.
+    Without a token of ours everybody is let in (the server is then bound to loopback), and `sessions` is None. Only its
+    hash, and keys made of it, are kept. A bearer token goes before a session.
     """
 
-    def __init__(self, token: str | None, *, elapsed: Callable[[], float]) -> None:
+    def __init__(self, token: str | None, *, elapsed: Callable[[], float], now: Callable[[], datetime]) -> None:
         self._digest = None if token is None else _digest(token)
+        self.sessions = None if token is None else Sessions(token, now=now)
         self._elapsed = elapsed
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def is_known(self, request: HTTPServerRequest) -> bool:
-        """Tell whether the request carries our token, or none is needed. Raises RATE_LIMITED as `check` does."""
+        """Tell whether the request would pass `check`. Raises RATE_LIMITED as that does."""
         try:
             self.check(request)
         except ApiError as refusal:
@@ -88,11 +93,21 @@ class TokenCheck:
         return True
 
     def check(self, request: HTTPServerRequest) -> None:
-        """Raise AUTH_REQUIRED without the token, RATE_LIMITED after too many wrong ones."""
+        """Let in who has the token or a session.
+
+        Raises AUTH_REQUIRED without either, RATE_LIMITED after too many wrong tokens, XSRF_FAILED when a session would
+        write and the request does not show that a page of ours sent it.
+        """
+        token = _bearer(request)
+        if self.sessions is None or (token is None and _has_session(request, self.sessions)):
+            return
+        self.check_token(token or "", request)
+
+    def check_token(self, token: str, request: HTTPServerRequest) -> None:
+        """Raise AUTH_REQUIRED for anything but our token, RATE_LIMITED after too many wrong ones."""
         if self._digest is None:
             return
-        token = _bearer(request)
-        if token is None:
+        if not token:
             raise _auth_required(Text("需要访问令牌", "A token is required"))
         address = request.remote_ip or ""
         self._check_rate(address)
@@ -120,13 +135,15 @@ class TokenCheck:
             self._failures.popitem(last=False)
 
 
-def make_checks(settings: Settings, *, elapsed: Callable[[], float]) -> tuple[HostCheck, OriginCheck, TokenCheck]:
+def make_checks(
+    settings: Settings, *, elapsed: Callable[[], float], now: Callable[[], datetime]
+) -> tuple[HostCheck, OriginCheck, TokenCheck]:
     """Return the checks these settings ask for."""
     token = settings.auth_token.get_secret_value() if settings.auth_token else None
     return (
         HostCheck(settings.allowed_hosts),
         OriginCheck(settings.allowed_origins, is_dev_allowed=is_loopback(settings.host)),
-        TokenCheck(token, elapsed=elapsed),
+        TokenCheck(token, elapsed=elapsed, now=now),
     )
 
 
@@ -139,6 +156,21 @@ def _bearer(request: HTTPServerRequest) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
+def _has_session(request: HTTPServerRequest, sessions: Sessions) -> bool:
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if cookie is None or not sessions.is_valid(cookie.value):
+        return False
+    is_safe = request.method in _SAFE_METHODS
+    if not is_safe and not sessions.is_xsrf_of(cookie.value, request.headers.get(XSRF_HEADER, "")):
+        advice = Text("刷新页面后重试", "Reload the page and try again")
+        message = Text(f"请求头 {XSRF_HEADER} 缺失或不正确", f"The header {XSRF_HEADER} is missing or wrong")
+        raise ApiError("XSRF_FAILED", message, advice=advice)
+    return True
+
+
 def _auth_required(message: Text) -> ApiError:
-    advice = Text("加上请求头 Authorization: Bearer <AUTH_TOKEN>", "Send the header Authorization: Bearer <AUTH_TOKEN>")
+    advice = Text(
+        "加上请求头 Authorization: Bearer <AUTH_TOKEN>，或在 /login 登录",
+        "Send the header Authorization: Bearer <AUTH_TOKEN>, or sign in at /login",
+    )
     return ApiError("AUTH_REQUIRED", message, advice=advice, headers={"WWW-Authenticate": "Bearer"})

@@ -111,7 +111,11 @@ class BaseHandler(RequestHandler):
         self.door.hosts.check(self.request)
         self.door.origins.check(self.request)
         if self.request.method != "OPTIONS":
-            self.door.token.check(self.request)
+            self.check_caller()
+
+    def check_caller(self) -> None:
+        """Let in who has the token or a session. Raises ApiError."""
+        self.door.token.check(self.request)
 
     async def head(self, *path: str) -> None:
         """Answer as GET does; Tornado leaves the body out."""

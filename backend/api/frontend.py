@@ -1,6 +1,7 @@
 """The built frontend: hashed assets that never change, and index.html for every page of its router."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from tornado.web import StaticFileHandler
 
@@ -22,6 +23,16 @@ class FrontendHandler(BaseHandler, StaticFileHandler):
 
     policy = PAGE_POLICY
 
+    def check_caller(self) -> None:
+        """Let in who may come in, and everybody to the hashed files: they hold no data. A person is sent to /login."""
+        if self.request.path.startswith(f"/{_ASSETS}"):
+            return
+        if self._is_navigation() and not self.door.token.is_known(self.request):
+            self.set_header("Cache-Control", "no-store")
+            self.redirect(f"/login?next={quote(self.request.uri or '/', safe='/')}", status=303)
+            return
+        super().check_caller()
+
     async def get(self, path: str, include_body: bool = True) -> None:
         """Send the file."""
         await StaticFileHandler.get(self, self._file_for(path), include_body)
@@ -38,6 +49,9 @@ class FrontendHandler(BaseHandler, StaticFileHandler):
     def compute_etag(self) -> str | None:  # type: ignore[override]
         """Return the hash of the file."""
         return StaticFileHandler.compute_etag(self)
+
+    def _is_navigation(self) -> bool:
+        return self.request.method in {"GET", "HEAD"} and "text/html" in self.request.headers.get("Accept", "")
 
     def _file_for(self, path: str) -> str:
         root = Path(self.root)
