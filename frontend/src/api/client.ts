@@ -18,7 +18,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD'])
 client.use({
   onRequest({ request }) {
     request.headers.set('Accept-Language', document.documentElement.lang || 'zh-CN')
-    const token = /(?:^|;\s*)_xsrf=([^;]+)/.exec(document.cookie)?.[1]
+    const token = /(?:^|;\s*)mcp_xsrf=([^;]+)/.exec(document.cookie)?.[1]
     if (token && !SAFE_METHODS.has(request.method)) request.headers.set('X-XSRF-Token', decodeURIComponent(token))
     return request
   },
@@ -41,7 +41,9 @@ export async function body<Body>(path: string, call: Promise<Answer<Body>>): Pro
     throw report(path, networkError(cause))
   }
   if (answer.data === undefined || !answer.response.ok) {
-    throw report(path, errorOf(answer.response.status, answer.error, answer.response.headers.get('X-Request-Id')))
+    const error = errorOf(answer.response.status, answer.error, answer.response.headers.get('X-Request-Id'))
+    if (error.status === 401 && error.errorName === 'AUTH_REQUIRED') signIn()
+    throw report(path, error)
   }
   reached()
   logResponse(path)
@@ -51,6 +53,12 @@ export async function body<Body>(path: string, call: Promise<Answer<Body>>): Pro
 /** `data` of the envelope. */
 export async function unwrap<Data>(path: string, call: Promise<Answer<Envelope<Data>>>): Promise<Data> {
   return (await body(path, call)).data
+}
+
+/** To the login page and back here: without a session nothing on this page can be read. */
+function signIn(): void {
+  const { pathname, search } = globalThis.location
+  globalThis.location.assign(`/login?next=${encodeURIComponent(pathname + search)}`)
 }
 
 function report(path: string, error: ApiError): ApiError {

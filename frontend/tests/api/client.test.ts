@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { ApiError } from '@/api/errors'
 import { createTask, getHealth, getTask, listTasks } from '@/api/tasks'
@@ -67,6 +67,47 @@ describe('errors', () => {
     vi.stubGlobal('fetch', () => Promise.resolve(new Response('<h1>Bad Gateway</h1>', { status: 502 })))
 
     expect((await failure(getTask('t_1'))).isOffline).toBe(true)
+  })
+})
+
+describe('a session', () => {
+  afterEach(() => {
+    document.cookie = 'mcp_xsrf=; Max-Age=0'
+    history.replaceState(null, '', '/')
+  })
+
+  it('shows with a write, and only with a write, that our page sent it', async () => {
+    document.cookie = 'mcp_xsrf=abc123'
+    const asked = serve({
+      'POST /api/v1/tasks': () => [200, envelope(aTask())],
+      'GET /api/v1/tasks/t_1': () => [200, envelope(aTask())],
+    })
+
+    await createTask({ platform: 'web', params: {} }, 'k')
+    await getTask('t_1')
+
+    expect(asked.map(({ headers }) => headers.get('X-XSRF-Token'))).toEqual(['abc123', null])
+  })
+
+  it('that is over leads to the login page and back here', async () => {
+    history.replaceState(null, '', '/tasks?q=%E9%9C%B2%E8%90%A5&status=running')
+    const assign = vi.spyOn(location, 'assign').mockImplementation(() => undefined)
+    serve({ 'GET /api/v1/tasks/t_1': () => [401, refusal(40_101, 'AUTH_REQUIRED')] })
+
+    await failure(getTask('t_1'))
+
+    expect(assign).toHaveBeenCalledExactlyOnceWith(
+      `/login?next=${encodeURIComponent('/tasks?q=%E9%9C%B2%E8%90%A5&status=running')}`,
+    )
+  })
+
+  it('is not asked for when somebody else answers 401', async () => {
+    const assign = vi.spyOn(location, 'assign').mockImplementation(() => undefined)
+    serve({ 'GET /api/v1/tasks/t_1': () => [401, { message: 'a proxy' }] })
+
+    await failure(getTask('t_1'))
+
+    expect(assign).not.toHaveBeenCalled()
   })
 })
 
