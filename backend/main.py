@@ -267,14 +267,7 @@ async def _open_runner(
     await runner.start()
     closing.push_async_callback(runner.stop)
     tasks = _task_service(settings, clock, stores, tools, runner)
-    removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
-    sweeper = Sweeper(
-        *(stores.tasks, runner, executors),
-        clock=clock,
-        start_task=tasks.schedule_found,
-        removals=removals,
-        chores=(stores.artifacts.sweep_files,),
-    )
+    sweeper = _sweeper(clock, stores, runner, executors, tasks)
     tasks.recount_with(sweeper)
     services = Services(
         tasks=tasks,
@@ -284,6 +277,19 @@ async def _open_runner(
         system=_system(settings, clock, stores, tools, runner),
     )
     return Running(services, runner, sweeper)
+
+
+def _sweeper(
+    clock: Clock, stores: Stores, runner: Runner, executors: dict[TaskKind, Executor], tasks: TaskService
+) -> Sweeper:
+    removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
+    return Sweeper(
+        *(stores.tasks, runner, executors),
+        clock=clock,
+        start_task=tasks.schedule_found,
+        removals=removals,
+        chores=(stores.artifacts.sweep_files,),
+    )
 
 
 def _task_service(settings: Settings, clock: Clock, stores: Stores, tools: Tools, runner: Runner) -> TaskService:

@@ -1,11 +1,13 @@
 """The documents and updates that make the rows of lifecycle.md §3; `store/tasks.py` sends them."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from backend.domain.task import (
     OWNED_STATUSES,
     Books,
     CancelRecord,
+    Ending,
     HistoryEntry,
     Lease,
     NewTask,
@@ -130,6 +132,17 @@ def plain_cancel(seen: Task, by: str, requested_at: datetime, now: datetime) -> 
         values["lease_until"] = now
     entry = entry_of(now, (seen.status.value, status.value), "cancel_requested", seen.attempt, by=by)
     return {"$set": values, "$inc": {"version": 1}, "$push": {"history": entry}}
+
+
+def ended(ending: Ending, progress: Progress | None, now: datetime) -> Document:
+    """Return the fields of an end; without a progress only its stage is changed."""
+    values: Document = {
+        **{"status": ending.status.value, "ended_at": now, "updated_at": now, "after": []},
+        **{"message": document_of(ending.message), "error": document_of(ending.error)},
+    }
+    if progress is None:
+        return {**values, "progress.stage": Stage.DONE.value}
+    return {**values, "progress": document_of(replace(progress, stage=Stage.DONE))}
 
 
 def reaped(seen: Task, now: datetime) -> Document:

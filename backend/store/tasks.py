@@ -5,7 +5,7 @@ may be called again after an unknown outcome. "Mine" is the filter `_id, worker_
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,7 @@ from backend.store.task_updates import (
     PENDING,
     RUNNING_MESSAGES,
     cancel_expressions,
+    ended,
     entry_of,
     mine,
     new_document,
@@ -237,15 +238,8 @@ class TaskStore:
     ) -> bool:
         """Record the one end of a task; False when the lease is lost. True also for a repeat."""
         now = self._clock.now()
-        values: Document = {
-            **{"status": ending.status.value, "ended_at": now, "updated_at": now, "ended_fence": lease.fence},
-            **{"message": document_of(ending.message), "error": document_of(ending.error), "dead": is_dead},
-            **{"books": document_of(books), "after": []},
-        }
-        if progress is None:
-            values["progress.stage"] = Stage.DONE.value
-        else:
-            values["progress"] = document_of(replace(progress, stage=Stage.DONE))
+        values = {**ended(ending, progress, now), "ended_fence": lease.fence, "dead": is_dead}
+        values["books"] = document_of(books)
         if cancel is not None:
             values |= {"cancel": document_of(cancel), "cancel_latency_ms": cancel_latency_ms}
         # A cancel may have come since the task was read, and the history says from which state it ended.
