@@ -15,12 +15,17 @@ from typing_extensions import TypedDict
 
 from backend.api.errors import CODES
 from backend.api.query import NoQuery
+from backend.api.sessions import SESSION_COOKIE, XSRF_COOKIE, XSRF_HEADER
 
 JsonSchema = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
 _ALWAYS = ("HOST_REFUSED", "ORIGIN_REFUSED", "AUTH_REQUIRED", "RATE_LIMITED", "INTERNAL", "STORE_UNAVAILABLE")
 _WITH_BODY = ("BAD_JSON", "NOT_UTF8", "CONTENT_TYPE", "BODY_TOO_LARGE")
+_SESSION = (
+    f"From the form at /login. A write needs the header {XSRF_HEADER} with the value of the cookie {XSRF_COOKIE}."
+)
+_READS = frozenset({"get", "head"})
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -98,10 +103,13 @@ def describe(routes: Iterable[Route], *, version: str) -> JsonSchema:
         "paths": paths,
         "components": {
             "schemas": schemas.definitions,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": _SESSION},
+            },
         },
-        # An empty requirement: the token is asked for only where AUTH_TOKEN is set.
-        "security": [{}, {"token": []}],
+        # An empty requirement: either is asked for only where AUTH_TOKEN is set.
+        "security": [{}, {"token": []}, {"session": []}],
     }
 
 
@@ -133,7 +141,7 @@ def _operation(route: Route, verb: str, operation: Operation, schemas: _Schemas)
         "operationId": _operation_id(route.path, verb),
         "tags": [_tag(route.path)],
         "parameters": [*_path_parameters(route.path), *_query_parameters(operation), *_header_parameters(operation)],
-        "responses": {**_answers(operation, schemas), **_errors(operation, schemas)},
+        "responses": {**_answers(operation, schemas), **_errors(verb, operation, schemas)},
     }
     if operation.body is not None:
         content = {"application/json": {"schema": schemas.body(operation.body)}}
@@ -210,10 +218,12 @@ def _answer_schema(operation: Operation, schemas: _Schemas) -> JsonSchema:
     }
 
 
-def _errors(operation: Operation, schemas: _Schemas) -> JsonSchema:
+def _errors(verb: str, operation: Operation, schemas: _Schemas) -> JsonSchema:
     names = {*operation.errors, *_ALWAYS, *(_WITH_BODY if operation.body else ())}
     if operation.query is not NoQuery or operation.body:
         names.add("VALIDATION_FAILED")
+    if verb not in _READS:
+        names.add("XSRF_FAILED")
     by_status: dict[str, list[str]] = {}
     for name in sorted(names, key=CODES.__getitem__):
         by_status.setdefault(str(CODES[name] // 100), []).append(f"{CODES[name]} {name}")

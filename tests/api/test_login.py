@@ -403,3 +403,13 @@ async def test_no_token_and_no_cookie_reaches_the_log(start_api: StartApi) -> No
     assert "403 POST /api/v1/tasks" in ours
     secrets = (TOKEN, "not-the-right-one", "secret-place", *api.client.cookies.values())
     assert [one for one in secrets if one in ours] == []
+
+
+async def test_document_tells_of_the_session_and_what_a_write_needs(api: ApiServer) -> None:
+    document = (await api.client.get("/openapi.json")).json()
+
+    tasks = document["paths"][TASKS]
+    assert document["components"]["securitySchemes"]["session"]["name"] == "mcp_session"
+    assert "40304 XSRF_FAILED" in tasks["post"]["responses"]["403"]["description"]
+    assert "XSRF_FAILED" not in tasks["get"]["responses"]["403"]["description"]
+    assert "/login" not in document["paths"]

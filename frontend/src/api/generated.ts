@@ -1504,7 +1504,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED */
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED, 40304 XSRF_FAILED */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1712,7 +1712,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED */
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED, 40304 XSRF_FAILED */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1813,7 +1813,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED */
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED, 40304 XSRF_FAILED */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1905,7 +1905,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED */
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED, 40304 XSRF_FAILED */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1997,7 +1997,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED */
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED, 40304 XSRF_FAILED */
             403: {
                 headers: {
                     [name: string]: unknown;
