@@ -43,6 +43,8 @@ def render_form(speech: Speech, *, next_path: str, problem: Text | None = None) 
         speech,
         f"<p>{_say(speech, _HINT)}</p>{told}"
         f'<form method="post" action="/login"><input type="hidden" name="next" value="{escape(next_path)}">'
+        # Password managers file the token under a name.
+        '<input name="username" value="AUTH_TOKEN" autocomplete="username" hidden>'
         f'<label for="token">{_say(speech, _LABEL)}</label>'
         '<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>'
         f'<button type="submit">{_say(speech, _BUTTON)}</button></form>',
