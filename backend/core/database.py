@@ -42,6 +42,23 @@ _writes_of_run: contextvars.ContextVar[set[asyncio.Future[Any]] | None] = contex
 )
 
 
+_is_ahead_of_journal: contextvars.ContextVar[bool] = contextvars.ContextVar("is_ahead_of_journal", default=False)
+
+
+@contextmanager
+def ahead_of_journal() -> Iterator[None]:
+    """Let writes inside (tasks made inside included) not wait for the journal, because one that does follows them.
+
+    MongoDB's journal is one and in order, as a replica set's oplog is: the acknowledged write that comes after holds
+    for all of these too. (Measured beside a crawl that stores thousands of links: each wait took 3 to 27 ms.)
+    """
+    token = _is_ahead_of_journal.set(True)
+    try:
+        yield
+    finally:
+        _is_ahead_of_journal.reset(token)
+
+
 @contextmanager
 def writes_counted(into: set[asyncio.Future[Any]]) -> Iterator[None]:
     """Collect every store operation started inside (tasks made inside included) in `into` until it has ended."""
@@ -62,7 +79,7 @@ class Database:
         self._timeout_s = timeout_s
         self.is_memory = is_memory
         self._client: AsyncIOMotorClient[Document] | None = None
-        self._collections: dict[str, AsyncIOMotorCollection[Document]] = {}
+        self._collections: dict[tuple[str, bool], AsyncIOMotorCollection[Document]] = {}
         self._in_flight: set[asyncio.Future[Any]] = set()
         self._slow_gate = asyncio.Semaphore(_SLOW_READS_AT_ONCE)
         self._is_replica_set = False
@@ -98,11 +115,18 @@ class Database:
             self._client = None
 
     def collection(self, name: str) -> AsyncIOMotorCollection[Document]:
-        """Return a collection whose writes are acknowledged from the journal (a majority on a replica set)."""
-        found = self._collections.get(name)
+        """Return a collection whose writes are acknowledged from the journal (a majority on a replica set).
+
+        Inside `ahead_of_journal` they are acknowledged from memory.
+        """
+        is_ahead = _is_ahead_of_journal.get()
+        found = self._collections.get((name, is_ahead))
         if found is None:
             concern = WriteConcern(w="majority") if self._is_replica_set else WriteConcern(w=1, j=True)
-            found = self._collections[name] = self._database().get_collection(name, write_concern=concern)
+            if is_ahead:
+                concern = WriteConcern(w=1)
+            found = self._database().get_collection(name, write_concern=concern)
+            self._collections[name, is_ahead] = found
         return found
 
     async def do(self, operation: Awaitable[T]) -> T:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 
+from backend.core.database import ahead_of_journal
 from backend.crawl.frontier import Frontier
 from backend.crawl.patience import patiently
 from backend.crawl.urls import Target
@@ -117,9 +118,11 @@ class Writer:
         Raises LeaseLostError when a row is no longer ours.
         """
         lease = self._context.lease
-        judged = await self._within_limit(await self._without_duplicates(visits))
-        await self._add_links(judged)
-        new = await self._items.upsert_many(lease, [visit.item for visit in judged if visit.item is not None])
+        with ahead_of_journal():
+            # The rows' ends below are journalled, and with them everything before.
+            judged = await self._within_limit(await self._without_duplicates(visits))
+            await self._add_links(judged)
+            new = await self._items.upsert_many(lease, [visit.item for visit in judged if visit.item is not None])
         ended = [visit for visit in judged if visit.retry_at is None]
         await self._rows.finish(lease, [visit.result for visit in ended])
         for visit in judged:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from loguru import logger
 
 from backend.core.clock import Clock
-from backend.core.database import settle, writes_counted
+from backend.core.database import ahead_of_journal, settle, writes_counted
 from backend.domain.errors import LeaseLostError, StoreUnavailableError, is_loop_closed
 from backend.domain.execution import Execution, Executor
 from backend.domain.task import Ending, StopReason, Task, TaskKind, TaskStatus
@@ -145,7 +145,9 @@ class Supervisor:
                 run.books = await execution.conclude(context, reason)
             return True
 
-        is_concluded = await self._step(run, self.repeated(run, conclude))
+        with ahead_of_journal():
+            # The end itself follows, and is journalled.
+            is_concluded = await self._step(run, self.repeated(run, conclude))
         if not is_concluded and reason is StopReason.USER and run.reason is not StopReason.LEASE_LOST:
             # Its open job must have been asked about, and its books counted, whatever went wrong here.
             await self._conclude_without_body(run)
@@ -161,7 +163,8 @@ class Supervisor:
         await self._settle(run)
 
     async def _hand_in(self, run: Run, record: Record) -> None:
-        await self._step(run, self.repeated(run, lambda: self._board.flush(run)))
+        with ahead_of_journal():
+            await self._step(run, self.repeated(run, lambda: self._board.flush(run)))
         run.is_ending = True
         if await self._step(run, self.repeated(run, record)) is not False:
             return

@@ -5,7 +5,7 @@ import pytest
 from pymongo.errors import WTimeoutError
 
 from backend.core.clock import Clock
-from backend.core.database import Database, settle, writes_counted
+from backend.core.database import Database, ahead_of_journal, settle, writes_counted
 from backend.domain.errors import StoreUnavailableError
 
 
@@ -62,3 +62,13 @@ async def test_measuring_lets_the_clock_follow_the_server(database: Database, cl
 
     assert 0 < latency_ms < 5_000
     assert -1 < clock.offset_s < 1
+
+
+async def test_write_ahead_of_the_journal_is_seen_at_once_and_the_next_one_waits_again(database: Database) -> None:
+    with ahead_of_journal():
+        relaxed = database.collection("rows")
+        await database.do(relaxed.insert_one({"_id": 1}))
+
+    assert await database.do(database.collection("rows").count_documents({})) == 1
+    assert relaxed.write_concern.document == {"w": 1}
+    assert database.collection("rows").write_concern.document == {"w": 1, "j": True}
