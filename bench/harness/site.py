@@ -9,14 +9,16 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-LINKS_A_PAGE = 2_000
+# A quick site with many links: what a crawl mostly does there is store them.
+LINKS_A_PAGE = 100
+PAGE_TAKES_S = 0.03
 RETRY_AFTER_S = 60
 _HALF_A_PAGE = b"<!doctype html><title>half</title><p>" + b"x" * 4_000
 _PAGE = "<!doctype html><title>页 {path}</title><article><p>{text}</p></article>{links}"
 _TEXT = "这是一页正文，用来被采集。" * 20
 
 # connecting: accepts and never speaks TLS; headers: never answers; body: half a page; busy: 503 and Retry-After;
-# links: pages of thousands of links, for ever; page: one small page.
+# links: pages of hundreds of links, for ever; page: one small page.
 Manner = Literal["connecting", "headers", "body", "busy", "links", "page"]
 
 
@@ -109,6 +111,7 @@ async def _busy(path: str, reader: asyncio.StreamReader, writer: asyncio.StreamW
 
 async def _many_links(path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     del reader
+    await asyncio.sleep(PAGE_TAKES_S)
     links = "".join(f'<a href="{path}/{number}">{number}</a>\n' for number in range(LINKS_A_PAGE))
     await _send_page(path, links, writer)
 
