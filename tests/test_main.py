@@ -214,6 +214,24 @@ def test_stop_gives_a_running_crawl_back_and_leaves_nothing(
 
 
 @pytest.mark.slow
+def test_long_poll_is_answered_before_the_server_leaves(new_server: NewServer, site: SmallSite) -> None:
+    server = new_server().start()
+    task_id = crawl(server, site)
+    address = httpx.URL(server.base)
+    with socket.create_connection((address.host, address.port)) as asking:
+        path = f"/api/v1/tasks/{task_id}?wait=30&until=final"
+        asking.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        # Asked after it and answered: so the long poll has been read.
+        assert server.status_of("/health") == 200
+
+        code = server.stop()
+        answer = b"".join(iter(lambda: asking.recv(65_536), b""))
+
+    assert code == 0
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["data"]["status"] == "pending"
+
+
+@pytest.mark.slow
 def test_second_interrupt_leaves_at_once(new_server: NewServer, site: SmallSite) -> None:
     server = new_server({"SHUTDOWN_GRACE_S": "60"}).start()
     crawl(server, site)

@@ -23,7 +23,7 @@ from tornado.web import Application, RequestHandler
 
 from backend.api.artifacts.handlers import ROUTES as ARTIFACTS
 from backend.api.auth import make_checks
-from backend.api.base import BodyTooLargeHandler, Door, Services, UnknownPathHandler
+from backend.api.base import Answering, BodyTooLargeHandler, Door, Services, UnknownPathHandler
 from backend.api.body import MAX_BODY_BYTES
 from backend.api.frontend import FrontendHandler
 from backend.api.items.handlers import ROUTES as ITEMS
@@ -46,6 +46,12 @@ MAX_DROPPED_BYTES = 64 * 1024 * 1024
 
 class App(Application):
     """The application. Handlers find `services`, `door` and `routes` in its settings."""
+
+    @property
+    def answering(self) -> Answering:
+        """The requests that are being answered."""
+        door: Door = self.settings["door"]
+        return door.answering
 
     def get_handler_delegate(
         self,

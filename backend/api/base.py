@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,14 +53,39 @@ class Services:
     system: "SystemService"
 
 
+class Answering:
+    """The requests that are being answered: a server that leaves lets them end first."""
+
+    def __init__(self) -> None:
+        self._handlers: set[RequestHandler] = set()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    def add(self, handler: RequestHandler) -> None:
+        """Note a request."""
+        self._handlers.add(handler)
+        self._is_idle.clear()
+
+    def remove(self, handler: RequestHandler) -> None:
+        """Note that it was answered."""
+        self._handlers.discard(handler)
+        if not self._handlers:
+            self._is_idle.set()
+
+    async def over(self) -> None:
+        """Wait until nothing is being answered."""
+        await self._is_idle.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The checks at the door, and the language of those who name none."""
+    """The checks at the door, the language of those who name none, and who is inside."""
 
     hosts: HostCheck
     origins: OriginCheck
     token: TokenCheck
     language: Language
+    answering: Answering = field(default_factory=Answering)
 
 
 class BaseHandler(RequestHandler):
@@ -108,6 +133,7 @@ class BaseHandler(RequestHandler):
 
     def prepare(self) -> None:
         """Let in who may come in. Raises ApiError."""
+        self.door.answering.add(self)
         self.door.hosts.check(self.request)
         self.door.origins.check(self.request)
         if self.request.method != "OPTIONS":
@@ -116,6 +142,14 @@ class BaseHandler(RequestHandler):
     def check_caller(self) -> None:
         """Let in who has the token or a session. Raises ApiError."""
         self.door.token.check(self.request)
+
+    def on_finish(self) -> None:
+        """Note that the answer is out."""
+        self.door.answering.remove(self)
+
+    def on_connection_close(self) -> None:
+        """Wait no more for whoever has gone."""
+        self.door.answering.remove(self)
 
     async def head(self, *path: str) -> None:
         """Answer as GET does; Tornado leaves the body out."""
@@ -228,6 +262,7 @@ class ApiHandler(BaseHandler):
         """Give up the wait nobody listens to."""
         if self._waiting is not None:
             self._waiting.cancel()
+        super().on_connection_close()
 
 
 class UnknownPathHandler(ApiHandler):

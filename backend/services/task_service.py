@@ -158,14 +158,15 @@ class TaskService:
     async def wait(self, task_id: str, *, until: str, timeout_s: float, version: int | None = None) -> Task:
         """Return the task when it is final (`until` = final), or above `version` (changed), or after `timeout_s`.
 
-        Without a version, `changed` counts from the record as it is now. Raises TaskNotFoundError.
+        Without a version, `changed` counts from the record as it is now. A server that leaves answers as soon as
+        nothing of the task runs here. Raises TaskNotFoundError.
         """
         end = self._clock.elapsed() + timeout_s
         task = await self.get(task_id)
         known = task.version if version is None else version
         while not (task.status.is_final or (until == "changed" and task.version > known)):
             left_s = end - self._clock.elapsed()
-            if left_s <= 0:
+            if left_s <= 0 or (self._runner.is_draining and not self._runner.is_live(task_id)):
                 break
             await self._pause(task_id, min(_LOOK_EVERY_S, left_s))
             task = await self.get(task_id)
@@ -187,6 +188,7 @@ class TaskService:
         else:
             logger.info("🛑 任务已标记为取消: {}", task_id)
         await self._make_known(task)
+        await self._tasks.keep(task_id)
         if task.status is TaskStatus.CANCELLED:
             return await self._settled(task)
         if wait_s > 0:

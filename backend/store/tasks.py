@@ -13,7 +13,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from backend.core.clock import Clock
-from backend.core.database import Database
+from backend.core.database import Database, ahead_of_journal
 from backend.domain.errors import IdempotencyConflictError, LeaseLostError
 from backend.domain.task import (
     Books,
@@ -263,7 +263,8 @@ class TaskStore:
     async def cancel(self, task_id: str, *, by: str, requested_at: datetime) -> Task | None:
         """Ask for the end of a task, in one update; None when it was final, cancelling or absent.
 
-        It becomes `cancelled` at once when nothing runs and nothing is open upstream, else `cancelling`.
+        It becomes `cancelled` at once when nothing runs and nothing is open upstream, else `cancelling`. The answer
+        does not wait for the journal, so that the run is stopped meanwhile: `keep` does, before a caller is told.
         """
         query: Document = {"_id": task_id, "status": {"$in": ["held", "pending", "waiting", "running"]}}
         now = self._clock.now()
@@ -274,7 +275,13 @@ class TaskStore:
                 update = plain_cancel(task_of(seen), by, requested_at, now)
                 cancelled = await self._update({**query, "version": seen["version"]}, update)
             return cancelled
-        return await self._update(query, [{"$set": cancel_expressions(by, requested_at, now)}])
+        with ahead_of_journal():
+            return await self._update(query, [{"$set": cancel_expressions(by, requested_at, now)}])
+
+    async def keep(self, task_id: str) -> None:
+        """Wait until everything written of this task so far is in the journal (of a majority)."""
+        # A write that changes nothing still waits for what came before it.
+        await self._db.do(self._tasks.update_one({"_id": task_id}, {"$set": {"_id": task_id}}))
 
     async def hide(self, task_id: str) -> bool:
         """Hide a final task at once, to be removed by the sweeper; False when there is none that is final.
