@@ -28,8 +28,8 @@ MONGOD = Program(
     is_bound_to_series=True,
     systems="Debian 12 / Ubuntu 22.04 / RHEL 9 or later",
 )
-# Often and little: with mongod's 60 s one of three runs of some 450 cancels had two at 109 and 222 ms, with 5 s two runs
-# had none above 71 ms. That a checkpoint's flush held up the journal is our guess, not seen apart.
+# Often and little: with mongod's 60 s one of three runs of some 450 cancels had two at 109 and 222 ms; with 5 s two
+# runs had none above 71 ms. That a checkpoint's flush held up the journal is our guess, not seen apart.
 CHECKPOINT_EVERY_S = 5
 CACHE_GB = 0.25
 # The default journal files, preallocated, take some 300 MB of disk (measured).
