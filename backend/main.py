@@ -29,6 +29,7 @@ try:
     from backend.core.cache import Cache
     from backend.core.children import Children
     from backend.core.clock import Clock
+    from backend.core.crash_points import arm
     from backend.core.database import Database
     from backend.core.embedded import EmbeddedStoreError, EmbeddedStores, warn_of_memory_stores
     from backend.core.http import HttpGate, NetworkPolicy
@@ -444,6 +445,7 @@ def run() -> int:
         return CANNOT_START
     configure_logs(settings.log_level, settings.log_file, secret_values(settings))
     sys.setswitchinterval(_SWITCH_S)
+    arm(settings.crash_point)
     try:
         return asyncio.run(main(settings))
     except StartError as error:

@@ -27,6 +27,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from backend.core.crash_points import parse_plan
+
 MASK = "****"
 SHOWN_SECRET_CHARS = 4
 MIN_PARTLY_SHOWN_CHARS = 12
@@ -91,6 +93,11 @@ def _check_token(token: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[!-~]+", value):
         raise ValueError("holds a character that cannot be sent in a header")
     return token
+
+
+def _check_crash_point(text: str) -> str:
+    parse_plan(text)
+    return text
 
 
 def _read_networks(value: object) -> object:
@@ -241,6 +248,15 @@ class Settings(BaseSettings):
         "both", "Language of messages when a request names none.", allowed="zh, en, both"
     )
 
+    app_env: Literal["production", "test"] = _setting(
+        "production", "test: for the product's own tests; it only lets CRASH_POINT be set.", allowed="production, test"
+    )
+    crash_point: Annotated[str, AfterValidator(_check_crash_point)] | None = _setting(
+        None,
+        "For the product's own tests, refused unless APP_ENV=test: where this process dies, freezes or stalls.",
+        allowed="name[:nth][:kill|stop|stall=SECONDS], the names in backend/core/crash_points.py",
+    )
+
     _sources: Mapping[str, Source] = PrivateAttr(default_factory=dict)
     _environ: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
@@ -269,6 +285,8 @@ class Settings(BaseSettings):
                 f"HOST={self.host!r} is reachable from other machines and AUTH_TOKEN is not set; "
                 "set AUTH_TOKEN, or HOST=127.0.0.1"
             )
+        if self.crash_point is not None and self.app_env != "test":
+            raise ValueError("CRASH_POINT makes this process die on purpose and is for tests only; unset it")
         if self.stores == "memory" and (self.mongodb_url or self.redis_url):
             raise ValueError("STORES=memory contradicts MONGODB_URL or REDIS_URL; unset one of them")
         return self

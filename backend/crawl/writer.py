@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 
+from backend.core.crash_points import crash_point
 from backend.core.database import ahead_of_journal
 from backend.crawl.frontier import Frontier
 from backend.crawl.patience import patiently
@@ -123,6 +124,7 @@ class Writer:
             judged = await self._within_limit(await self._without_duplicates(visits))
             await self._add_links(judged)
             new = await self._items.upsert_many(lease, [visit.item for visit in judged if visit.item is not None])
+        crash_point("mid_store")
         ended = [visit for visit in judged if visit.retry_at is None]
         await self._rows.finish(lease, [visit.result for visit in ended])
         for visit in judged:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import httpx
 
+from backend.core.crash_points import crash_point
 from backend.core.http import (
     Forbidden,
     HttpGate,
@@ -136,6 +137,7 @@ class Download:
         with _opened(self._path, is_new=is_new) as file:
             async for chunk in answer.aiter_bytes():
                 file.write(chunk)
+                crash_point("mid_download")
                 if file.tell() > MAX_RESULT_BYTES:
                     raise failures.download_failed("TOO_LARGE", can_retry=False)
         return self._judged(expected, said=answer.headers.get("content-type", ""))

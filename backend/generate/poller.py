@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from loguru import logger
 
+from backend.core.crash_points import crash_point
 from backend.core.http import error_name
 from backend.domain.errors import NeedsPersonError
 from backend.domain.execution import TaskContext
@@ -137,6 +138,7 @@ class RemoteGeneration:
         except httpx.HTTPError as error:
             watch.note_trouble(error_name(error))
             return None
+        crash_point("after_poll")
         if isinstance(answer, Unreadable):
             watch.note_trouble(answer.detail)
         elif isinstance(answer, Refused):

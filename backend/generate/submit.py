@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from backend.core.clock import Clock
+from backend.core.crash_points import crash_point
 from backend.core.http import GateError, error_name
 from backend.domain.errors import TaskFailedError
 from backend.domain.execution import TaskContext
@@ -96,6 +97,7 @@ class Submission:
         if not self.job.is_open:
             return
         answer: CancelAnswer = "unknown"
+        crash_point("before_cancel_upstream")
         try:
             async with asyncio.timeout(max(limit_s, 0)):
                 answer = await self._ask_to_cancel(context.reach(self._api))
@@ -121,6 +123,7 @@ class Submission:
         started, limit_s = self._clock.elapsed(), context.submit_limit_s
         context.check()
         await self.job.intend(context, limit_s)
+        crash_point("after_intent")
         context.check()
         await context.confirm_lease()
         context.check()
@@ -137,6 +140,7 @@ class Submission:
         else:
             self.job.is_doubtful = True
             outcome = await self._call(context, left_s)
+            crash_point("after_submit_answer")
         await self._record_outcome(context, outcome, was_doubtful=was_doubtful)
         return outcome
 
@@ -155,6 +159,7 @@ class Submission:
     async def _record_outcome(self, context: TaskContext, outcome: Outcome, *, was_doubtful: bool) -> None:
         if isinstance(outcome, Accepted):
             await self.job.take(context, outcome.job_id)
+            crash_point("after_job_id")
         elif was_doubtful or isinstance(outcome, Unknown) or _is_ambiguous(outcome):
             # Whatever this one was answered, an earlier one may have been taken.
             await self.job.note(context, is_open=True, status="unknown")

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from backend.core.crash_points import crash_point
 from backend.domain.execution import TaskContext
 from backend.domain.task import Books, Checkpoint, Lease, Stage, SubmitIntent, Task, Upstream
 from backend.runner.lease import LeaseKeeper
@@ -73,6 +74,7 @@ class RunContext:
         self._run.check()
         made = Checkpoint(self._run.clock.now(), note, dict(state))
         await self._tasks.save_checkpoint(self.lease, made)
+        crash_point("after_checkpoint")
         self._run.task = replace(self._run.task, checkpoint=made, lost=0)
 
     async def record_intent(self, intent: SubmitIntent, upstream: Upstream) -> None:

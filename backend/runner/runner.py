@@ -11,6 +11,7 @@ from loguru import logger
 
 from backend.core.cache import Cache
 from backend.core.clock import Clock
+from backend.core.crash_points import crash_point
 from backend.core.database import Database
 from backend.domain.errors import LeaseLostError, StoreUnavailableError
 from backend.domain.execution import Executor
@@ -185,6 +186,7 @@ class Runner:
                 run.task, worker_id=keeper.worker_id, lease_s=keeper.lease_s, even_if_alive=even_if_alive
             )
             if taken is not None:
+                crash_point("after_abandon")
                 self._own(run, taken)
                 await self._supervisor.repeated(run, lambda: self._begin_log(run))
                 await self._supervisor.abandon(run)
@@ -203,6 +205,7 @@ class Runner:
             if not await self._supervisor.repeated(run, self._claim_step(run)):
                 return False
             await self._supervisor.repeated(run, lambda: self._begin_log(run))
+            crash_point("after_log_start")
         except (StoreUnavailableError, LeaseLostError) as error:
             # Should the claim have taken all the same, its lease runs out and a sweeper finds it.
             logger.warning("claim of task {} was left: {}", run.task_id, error)
@@ -217,6 +220,7 @@ class Runner:
         async def claim() -> bool:
             claimed = await tasks.claim(run.task, worker_id=keeper.worker_id, claim_id=claim_id, lease_s=keeper.lease_s)
             if claimed is not None:
+                crash_point("after_claim")
                 self._own(run, claimed)
             elif run.reason is StopReason.USER:
                 logger.info("任务在启动前已被取消: {}", run.task_id)

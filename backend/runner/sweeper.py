@@ -13,6 +13,7 @@ from datetime import timedelta
 from loguru import logger
 
 from backend.core.clock import Clock
+from backend.core.crash_points import crash_point
 from backend.domain.errors import StoreUnavailableError
 from backend.domain.execution import Executor
 from backend.domain.task import Task, TaskKind, TaskStatus
@@ -161,6 +162,7 @@ class Sweeper:
 
     async def recount(self, task: Task) -> None:
         """Do the follow-up `books` of a task that ended without a run: recount what earlier attempts left."""
+        crash_point("before_books")
         books = await self._executors[task.kind].recount(task)
         await self._tasks.save_final_books(task.task_id, replace(books, balanced=books.adds_up))
 

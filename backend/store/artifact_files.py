@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backend.core.crash_points import crash_point
 from backend.core.threads import in_thread
 from backend.domain.errors import TaskFailedError
 from backend.domain.task import Stage
@@ -114,6 +115,7 @@ class ArtifactFiles:
         """Make a sealed part the file of its content, linked `at`; the same content twice is one file."""
         target = self.path_of(sha256)
         await in_thread(lambda: _rename(part, target, at.timestamp()))
+        crash_point("after_rename")
 
     def linked_at(self, sha256: str) -> datetime | None:
         """Return when the file was last placed, or None when it is not there."""

@@ -13,6 +13,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from backend.core.clock import Clock
+from backend.core.crash_points import crash_point
 from backend.core.database import Database, ahead_of_journal
 from backend.domain.errors import IdempotencyConflictError, LeaseLostError
 from backend.domain.task import (
@@ -214,6 +215,7 @@ class TaskStore:
         self, task: Task, lease: Lease, *, reason: str, run_at: datetime, books: Books, error: TaskError | None = None
     ) -> bool:
         """Make a running task pending again (`reason`: retry | drain); False when it was not running."""
+        crash_point("before_give_back")
         now = self._clock.now()
         values = {
             **{"status": "pending", "run_at": run_at, "message": document_of(PENDING), "updated_at": now},
@@ -237,6 +239,7 @@ class TaskStore:
         cancel_latency_ms: float | None = None,
     ) -> bool:
         """Record the one end of a task; False when the lease is lost. True also for a repeat."""
+        crash_point("before_finish")
         now = self._clock.now()
         values = {**ended(ending, progress, now), "ended_fence": lease.fence, "dead": is_dead}
         values["books"] = document_of(books)
@@ -246,6 +249,7 @@ class TaskStore:
         for before in sorted(OWNED, key=lambda status: status != task.status.value):
             entry = entry_of(now, (before, ending.status.value), "ended", task.attempt, lease.worker_id)
             if await self._leave(lease, {"status": before}, values, entry):
+                crash_point("after_finish")
                 return True
         row = await self._db.do(self._tasks.find_one({"_id": task.task_id}, {"ended_fence": 1}))
         return row is not None and bool(row.get("ended_fence") == lease.fence)

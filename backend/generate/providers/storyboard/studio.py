@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from backend.core.crash_points import crash_point
 from backend.core.threads import in_thread
 from backend.domain.errors import TaskFailedError
 from backend.domain.execution import TaskContext
@@ -88,6 +89,7 @@ class Studio:
         def note(line: str) -> None:
             key, _, value = line.partition("=")
             if key == "frame" and value.strip().isdecimal():
+                crash_point("mid_render")
                 self._context.progress(done=base + min(int(value), limit))
 
         await self._run(segment_order(self._ffmpeg, self._film, card, before=before, out=name), on_line=note)
