@@ -3,6 +3,8 @@
 Keys and channels:
     mcp:cancel:<task_id>   "1", expires; the flag that a cancel was asked for
     mcp:cancel             channel; each message is a task id
+    mcp:wake:<database>    channel; each message is the worker id of a server that has work, or a slot, for the others
+    mcp:slots:<database>:<platform>   sorted set of the slots taken over all servers (store/slots.py)
 """
 
 import asyncio
@@ -28,13 +30,13 @@ _HEALTH_CHECK_S = 5
 
 
 class Subscription:
-    """A confirmed subscription to the cancel channel."""
+    """A confirmed subscription to one channel."""
 
     def __init__(self, pubsub: PubSub) -> None:
         self._pubsub = pubsub
 
-    async def next_id(self, *, timeout_s: float) -> str | None:
-        """Return the next cancelled task's id, or None after `timeout_s`. Raises CacheUnavailableError."""
+    async def next_message(self, *, timeout_s: float) -> str | None:
+        """Return the next message (of cancels: a task id), or None after `timeout_s`. Raises CacheUnavailableError."""
         message = await _translated(self._pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout_s))
         return None if message is None else cast("str", message["data"])
 
@@ -89,12 +91,20 @@ class Cache:
         values = await _translated(cast("Awaitable[list[Any]]", self._live().mget(keys)))
         return {task_id for task_id, value in zip(task_ids, values, strict=True) if value is not None}
 
+    async def evaluate(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+        """Run a Lua script, atomic among all that is done, and return its answer. Raises CacheUnavailableError."""
+        return await _translated(self._live().eval(script, len(keys), *keys, *map(str, arguments)))
+
+    async def publish(self, channel: str, message: str) -> None:
+        """Tell whoever listens on the channel now. Raises CacheUnavailableError."""
+        await _translated(self._live().publish(channel, message))
+
     @asynccontextmanager
-    async def cancel_subscription(self) -> AsyncIterator[Subscription]:
-        """Subscribe to cancels; inside, the server has confirmed it. Raises CacheUnavailableError."""
+    async def subscription(self, channel: str = _CANCEL_CHANNEL) -> AsyncIterator[Subscription]:
+        """Subscribe to cancels or another channel; inside it is confirmed. Raises CacheUnavailableError."""
         pubsub = self._live().pubsub()
         try:
-            await _translated(pubsub.subscribe(_CANCEL_CHANNEL))
+            await _translated(pubsub.subscribe(channel))
             confirmed = None
             while confirmed is None:
                 confirmed = await _translated(pubsub.get_message(timeout=self._timeout_s))

@@ -67,12 +67,12 @@ class CancelFlags:
                 await asyncio.sleep(_RETRY_S)
 
     async def _listen(self) -> None:
-        async with self._cache.cancel_subscription() as subscription:
+        async with self._cache.subscription() as subscription:
             await self._read_flags()
             self._confirmed.set()
             try:
                 while True:
-                    task_id = await subscription.next_id(timeout_s=_LISTEN_S)
+                    task_id = await subscription.next_message(timeout_s=_LISTEN_S)
                     if task_id is not None:
                         self._mark({task_id})
             finally:

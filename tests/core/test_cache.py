@@ -2,10 +2,10 @@ from backend.core.cache import Cache
 
 
 async def test_flag_reaches_a_confirmed_subscription(cache: Cache) -> None:
-    async with cache.cancel_subscription() as subscription:
+    async with cache.subscription() as subscription:
         await cache.flag_cancel("t_1")
 
-        heard = await subscription.next_id(timeout_s=5)
+        heard = await subscription.next_message(timeout_s=5)
 
     assert heard == "t_1"
 
