@@ -2,7 +2,7 @@
 
 Keys and channels:
     mcp:cancel:<task_id>   "1", expires; the flag that a cancel was asked for
-    mcp:cancel             channel; each message is a task id
+    mcp:cancel             channel; each message is one task id or several, parted by spaces
     mcp:wake:<database>    channel; each message is the worker id of a server that has work, or a slot, for the others
     mcp:slots:<database>:<platform>   sorted set of the slots taken over all servers (store/slots.py)
 """
@@ -36,7 +36,7 @@ class Subscription:
         self._pubsub = pubsub
 
     async def next_message(self, *, timeout_s: float) -> str | None:
-        """Return the next message (of cancels: a task id), or None after `timeout_s`. Raises CacheUnavailableError."""
+        """Return the next message (of cancels: task ids), or None after `timeout_s`. Raises CacheUnavailableError."""
         message = await _translated(self._pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout_s))
         return None if message is None else cast("str", message["data"])
 
@@ -76,11 +76,12 @@ class Cache:
         await _translated(cast("Awaitable[Any]", self._live().ping()))
         return (self._clock.elapsed() - start) * 1000
 
-    async def flag_cancel(self, task_id: str) -> None:
-        """Set the cancel flag of a task and tell every process. Raises CacheUnavailableError."""
+    async def flag_cancel(self, *task_ids: str) -> None:
+        """Set the cancel flags of tasks and tell every process, by one pipeline. Raises CacheUnavailableError."""
         async with self._live().pipeline(transaction=False) as pipe:
-            pipe.set(f"{_CANCEL_CHANNEL}:{task_id}", "1", ex=_FLAG_EXPIRES_S)
-            pipe.publish(_CANCEL_CHANNEL, task_id)
+            for task_id in task_ids:
+                pipe.set(f"{_CANCEL_CHANNEL}:{task_id}", "1", ex=_FLAG_EXPIRES_S)
+            pipe.publish(_CANCEL_CHANNEL, " ".join(task_ids))
             await _translated(pipe.execute())
 
     async def cancel_flags(self, task_ids: Sequence[str]) -> set[str]:

@@ -72,9 +72,9 @@ class CancelFlags:
             self._confirmed.set()
             try:
                 while True:
-                    task_id = await subscription.next_message(timeout_s=_LISTEN_S)
-                    if task_id is not None:
-                        self._mark({task_id})
+                    task_ids = await subscription.next_message(timeout_s=_LISTEN_S)
+                    if task_ids is not None:
+                        self._mark(set(task_ids.split()))
             finally:
                 self._confirmed.clear()
 
