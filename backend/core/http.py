@@ -18,6 +18,7 @@ import contextlib
 import dataclasses
 import http.cookiejar
 import ssl
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -41,6 +42,7 @@ from backend.core.network.errors import (
     error_name,
 )
 from backend.core.network.policy import ANY_LOCAL, Guard, NetworkPolicy, origin_of, refusal_of
+from backend.core.network.repeated import RepeatedGet, WholeAnswer
 from backend.core.network.transport import TRIP, GateTransport, Limits
 
 __all__ = [
@@ -56,9 +58,11 @@ __all__ = [
     "NetworkPolicy",
     "NoAnswer",
     "NotConnected",
+    "RepeatedGet",
     "SchemeRefused",
     "TlsFailed",
     "TooLarge",
+    "WholeAnswer",
     "error_name",
     "is_public",
     "literal_address",
@@ -93,6 +97,7 @@ class _GateClient(httpx.AsyncClient):
             timeout=None,
             trust_env=False,
         )
+        self._gate_transport = transport
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Build a request; a URL that httpx cannot read is a refusal like any other."""
@@ -102,6 +107,10 @@ class _GateClient(httpx.AsyncClient):
             if refusal_of(str(url), NetworkPolicy()) == "PRIVATE_ADDRESS":
                 raise Forbidden(f"the host is refused: {error}", request=None) from error
             raise SchemeRefused(f"not a readable URL: {error}", request=None) from error
+
+    def repeated(self, url: str, *, headers: Mapping[str, str], extensions: dict[str, object]) -> RepeatedGet:
+        """Return a GET that this client's transport sends again and again."""
+        return RepeatedGet(self._gate_transport, self.build_request("GET", url, headers=headers, extensions=extensions))
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send `request` on a new trip: the same object may be sent again, with all its time."""
@@ -186,6 +195,27 @@ class HttpGate:
         Any other origin is Forbidden through it. Private addresses are open when the policy trusts the
         origin. Raises httpx.InvalidURL, and RuntimeError before start() or after stop().
         """
+        return self._trusted_client(origin)
+
+    def repeated(
+        self,
+        url: str,
+        *,
+        origin: str,
+        headers: Mapping[str, str],
+        total_s: float,
+        max_body_bytes: int | None = None,
+    ) -> RepeatedGet:
+        """Return a GET of a trusted origin for a poller, to be sent again and again: as `trusted` would send it.
+
+        `total_s` is the time for each sending. Raises as `trusted` does, and SchemeRefused or Forbidden for a URL
+        that cannot be read.
+        """
+        limits = {} if max_body_bytes is None else {"max_body_bytes": max_body_bytes}
+        client = self._trusted_client(origin)
+        return client.repeated(url, headers=headers, extensions={"total_s": total_s, **limits})
+
+    def _trusted_client(self, origin: str) -> _GateClient:
         origin = origin_of(origin)
         if origin not in self._trusted:
             guard = Guard(self._policy, is_private_open=self._policy.trusts(origin))

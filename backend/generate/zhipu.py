@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from backend.core.http import HttpGate, origin_of
+from backend.core.http import HttpGate, RepeatedGet
 from backend.domain.generation import (
     Accepted,
     JobFailed,
@@ -112,35 +112,37 @@ class ZhipuClient:
     def __init__(self, gate: HttpGate, account: ZhipuAccount) -> None:
         self._gate = gate
         self._account = account
-        # Ten thousand pollers: parsing the same few URLs again would be a tenth of their work.
-        self._client: httpx.AsyncClient | None = None
-        self._urls: dict[str, httpx.URL] = {}
+        # Ten thousand pollers: what is the same in every poll of a job is done once.
+        self._repeated: dict[str, RepeatedGet] = {}
 
     async def post(self, path: str, body: Mapping[str, Any], *, limit_s: float) -> Answer:
         """Send one request that may cost money, on a connection of its own."""
-        # `fresh`: a stale connection would leave it open whether the request was read.
-        return await self._send("POST", path, limit_s=limit_s, json=dict(body), fresh=True)
+        answer = await self._gate.trusted(self._account.base_url).post(
+            self._account.base_url + path,
+            json=dict(body),
+            headers=self._headers(),
+            # `fresh`: a stale connection would leave it open whether the request was read.
+            extensions={"total_s": limit_s, "max_body_bytes": MAX_ANSWER_BYTES, "fresh": True},
+        )
+        wait_s = _retry_after_s(answer.headers.get("retry-after", ""), answer.headers.get("date", ""))
+        return Answer(answer.status_code, answer.content, wait_s)
 
     async def get(self, path: str) -> Answer:
         """Ask for something; safe to repeat."""
-        return await self._send("GET", path, limit_s=POLL_LIMIT_S)
+        if path not in self._repeated:
+            self._repeated[path] = self._gate.repeated(
+                self._account.base_url + path,
+                origin=self._account.base_url,
+                headers=self._headers(),
+                total_s=POLL_LIMIT_S,
+                max_body_bytes=MAX_ANSWER_BYTES,
+            )
+        answer = await self._repeated[path].send()
+        wait_s = _retry_after_s(answer.header("retry-after"), answer.header("date"))
+        return Answer(answer.status, answer.content, wait_s)
 
-    async def _send(
-        self, method: str, path: str, *, limit_s: float, json: Mapping[str, Any] | None = None, fresh: bool = False
-    ) -> Answer:
-        if self._client is None:
-            self._client = self._gate.trusted(origin_of(self._account.base_url))
-        if path not in self._urls:
-            self._urls[path] = httpx.URL(self._account.base_url + path)
-        options = {"total_s": limit_s, "max_body_bytes": MAX_ANSWER_BYTES, "fresh": fresh}
-        answer = await self._client.request(
-            method,
-            self._urls[path],
-            json=json,
-            headers={"Authorization": f"Bearer {self._account.api_key}", "Accept": "application/json"},
-            extensions=options,
-        )
-        return Answer(answer.status_code, answer.content, _retry_after_s(answer))
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._account.api_key}", "Accept": "application/json"}
 
     def without_key(self, text: str) -> str:
         """Return a vendor's words, cut to a bearable length, without the key or its secret half."""
@@ -253,13 +255,15 @@ def _class_by_status(status: int) -> str:
     return _CLASS_OF_STATUS.get(status, "permanent")
 
 
-def _retry_after_s(answer: httpx.Response) -> float | None:
+def _retry_after_s(value: str, date: str) -> float | None:
     """Return Retry-After in seconds; a date counts from the answer's own Date, so that our clock plays no part."""
-    value: str = answer.headers.get("retry-after", "").strip()
+    value = value.strip()
+    if not value:
+        return None
     if value.isdecimal():
         return float(value)
     try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(answer.headers.get("date", ""))
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(date)
     except (TypeError, ValueError):
         return None
     return max(wait.total_seconds(), 0.0)

@@ -1,8 +1,8 @@
 """Where we lean on aiohttp's inside: its connector without its session, and its response protocol.
 
-Used of what is not public: the connector's protocol factory, the shape it expects of a request, the
-fields of its connection key, the protocol's payload and drain helper. aiohttp is pinned to a minor
-version; tests/core/test_http*.py decide about every upgrade.
+Used of what is not public: the connector's protocol factory, its store of waiting connections, the shape it
+expects of a request, the fields of its connection key, the protocol's payload and drain helper. aiohttp is
+pinned to a minor version; tests/core/test_http*.py decide about every upgrade.
 """
 
 import asyncio
@@ -211,6 +211,10 @@ class GuardedConnector(aiohttp.TCPConnector):
         made = socket.socket(family, kind, proto)
         self._sockets.add(made)
         return made
+
+    async def kept(self, route: Route) -> aiohttp.connector.Connection | None:
+        """Return a waiting connection to `route`, None when there is none. Never suspends."""
+        return await self._get(route.connection_key, [])
 
     async def open(self, route: Route) -> aiohttp.connector.Connection:
         """Return a connection to `route`, a waiting one or a new one.

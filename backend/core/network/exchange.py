@@ -271,6 +271,10 @@ class Body(httpx.AsyncByteStream):
             # A whole answer has given its connection back by now, this is for every other case.
             self._exchange.abort()
 
+    async def whole(self) -> bytes:
+        """Read the body to its end. Raises GateError."""
+        return b"".join([piece async for piece in self])
+
     def _pieces(self, data: bytes) -> Iterator[bytes]:
         if self._decoder is None:
             yield from (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))

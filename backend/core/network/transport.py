@@ -35,6 +35,7 @@ from backend.core.network.errors import (
 from backend.core.network.exchange import CLIENT_CLOSED, Body, Exchange
 from backend.core.network.message import head_bytes, known_body, strip_credentials
 from backend.core.network.policy import DEFAULT_PORTS, Guard, origin_of
+from backend.core.network.repeated import Prepared, WholeAnswer
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -111,9 +112,24 @@ class GateTransport(httpx.AsyncBaseTransport):
         trip = self._trip_of(request, route)
         is_reusable = request.method in _SAFE_METHODS and not request.extensions.get("fresh")
         head, body = head_bytes(request, is_closing=not is_reusable), known_body(request)
-        exchange = await self._open(request, trip, is_reusable=is_reusable)
+        exchange = await self._open(request, route, trip.deadline_at, is_reusable=is_reusable)
         message = await exchange.run(head, body, is_secure=route.is_secure)
         return self._answer(request, exchange, message)
+
+    def prepare(self, request: httpx.Request) -> Prepared:
+        """Check a GET without a body and write it out. Raises GateError, httpx.LocalProtocolError."""
+        self._check_usable()
+        route = self._route_of(request)
+        return Prepared(request, route, head_bytes(request, is_closing=False), self._total_s(request))
+
+    async def send_prepared(self, prepared: Prepared) -> WholeAnswer:
+        """Send a prepared GET once more and read the whole answer, within one deadline. Raises GateError."""
+        self._check_usable()
+        request, route = prepared.request, prepared.route
+        exchange = await self._open(request, route, self._loop.time() + prepared.total_s, is_reusable=True)
+        message = await exchange.run(prepared.head, b"", is_secure=route.is_secure)
+        body, headers, _ = self._told(request, exchange, message)
+        return WholeAnswer(message.code, await body.whole(), tuple(headers))
 
     def _check_usable(self) -> None:
         if self._is_closed:
@@ -153,14 +169,16 @@ class GateTransport(httpx.AsyncBaseTransport):
             given = (request.extensions.get("timeout") or {}).get("read")
         return float(self._limits.total_s if given is None else given)
 
-    async def _open(self, request: httpx.Request, trip: Trip, *, is_reusable: bool) -> Exchange:
+    async def _open(self, request: httpx.Request, route: Route, deadline_at: float, *, is_reusable: bool) -> Exchange:
         """Wait for a slot and connect, both within the deadline."""
         self._requests += 1
         exchange = None
         try:
-            async with asyncio.timeout_at(trip.deadline_at):
-                await self._slots.acquire()
-                exchange = await self._connect_in_slot(request, trip, is_reusable=is_reusable)
+            exchange = await self._open_kept(request, route, deadline_at) if is_reusable else None
+            if exchange is None:
+                async with asyncio.timeout_at(deadline_at):
+                    await self._slots.acquire()
+                    exchange = await self._connect_in_slot(request, route, deadline_at, is_reusable=is_reusable)
         except TimeoutError as error:
             raise Deadline("no connection before the time was up", request=request) from error
         finally:
@@ -168,18 +186,35 @@ class GateTransport(httpx.AsyncBaseTransport):
                 self._requests -= 1
         return exchange
 
-    async def _connect_in_slot(self, request: httpx.Request, trip: Trip, *, is_reusable: bool) -> Exchange:
+    async def _open_kept(self, request: httpx.Request, route: Route, deadline_at: float) -> Exchange | None:
+        """Take a slot and a waiting connection when both are there: nothing is waited for, so no timer is needed."""
+        if self._slots.locked():
+            return None
+        connection = await self._keeping.kept(route)
+        if connection is None:
+            return None
+        await self._slots.acquire()
+        return self._begin(request, connection, deadline_at, is_reusable=True)
+
+    async def _connect_in_slot(
+        self, request: httpx.Request, route: Route, deadline_at: float, *, is_reusable: bool
+    ) -> Exchange:
         connection = None
         try:
-            connection = await self._connect(request, trip.route, is_reusable=is_reusable)
+            connection = await self._connect(request, route, is_reusable=is_reusable)
         finally:
             if connection is None:
                 self._slots.release()
+        return self._begin(request, connection, deadline_at, is_reusable=is_reusable)
+
+    def _begin(
+        self, request: httpx.Request, connection: "Connection", deadline_at: float, *, is_reusable: bool
+    ) -> Exchange:
         exchange = Exchange(
             request=request,
             connection=connection,
             protocol=cast("ResponseProtocol", connection.protocol),
-            deadline_at=trip.deadline_at,
+            deadline_at=deadline_at,
             is_reusable=is_reusable and self._has_room_for_idle(),
             loop=self._loop,
             on_end=self._forget,
@@ -211,13 +246,7 @@ class GateTransport(httpx.AsyncBaseTransport):
             exchange.upload.add_done_callback(self._uploads.discard)
 
     def _answer(self, request: httpx.Request, exchange: Exchange, message: "RawResponseMessage") -> httpx.Response:
-        is_told = False
-        try:
-            body, headers, codings = self._body_of(request, exchange, message)
-            is_told = True
-        finally:
-            if not is_told:
-                exchange.abort()
+        body, headers, codings = self._told(request, exchange, message)
         extensions: dict[str, object] = {
             "http_version": b"HTTP/1.1",
             "reason_phrase": message.reason.encode("ascii", "replace"),
@@ -226,6 +255,19 @@ class GateTransport(httpx.AsyncBaseTransport):
         if codings:
             extensions["content_encoding"] = ",".join(codings)
         return httpx.Response(message.code, headers=headers, stream=body, extensions=extensions)
+
+    def _told(
+        self, request: httpx.Request, exchange: Exchange, message: "RawResponseMessage"
+    ) -> tuple[Body, list[tuple[bytes, bytes]], list[str]]:
+        """Return body, headers and codings; an answer that cannot be taken costs it its connection."""
+        is_told = False
+        try:
+            told = self._body_of(request, exchange, message)
+            is_told = True
+        finally:
+            if not is_told:
+                exchange.abort()
+        return told
 
     def _body_of(
         self, request: httpx.Request, exchange: Exchange, message: "RawResponseMessage"
