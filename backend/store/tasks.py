@@ -17,6 +17,7 @@ from backend.core.crash_points import crash_point
 from backend.core.database import Database, ahead_of_journal
 from backend.domain.errors import IdempotencyConflictError, LeaseLostError
 from backend.domain.task import (
+    OWNED_STATUSES,
     Books,
     CancelRecord,
     Checkpoint,
@@ -332,6 +333,9 @@ class TaskStore:
 
         `even_if_alive` is for leases of this instance's own earlier starts, whose process is known to be gone.
         """
+        if seen.status not in OWNED_STATUSES:
+            # An idle cancel leaves its moment as lease_until: an end seen so must not be taken for a lease run out.
+            return None
         now = self._clock.now()
         query: Document = {"_id": seen.task_id, "fence": seen.fence, "status": seen.status.value}
         if seen.status is TaskStatus.CANCELLING:
