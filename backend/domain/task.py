@@ -214,6 +214,7 @@ class NewTask:
     ignored: tuple[str, ...] = ()
     notice: Notice | None = None
     batch_id: str | None = None
+    batch_title: str | None = None
     retry_of: str | None = None
     idempotency_key: str | None = None
     body_hash: str | None = None
@@ -237,6 +238,7 @@ class Task:
     run_at: datetime
     labels: tuple[str, ...] = ()
     batch_id: str | None = None
+    batch_title: str | None = None
     schedule_id: str | None = None
     retry_of: str | None = None
     message: Text | None = None
