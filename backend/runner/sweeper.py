@@ -25,6 +25,7 @@ _ROUND_S = 1.0
 _REAP_EVERY_S = 5.0
 _OLDEST_EVERY = 8
 _AT_ONCE = 200
+_ANNOUNCED_AT_ONCE = 1_000
 
 Removal = Callable[[str], Awaitable[object]]
 
@@ -74,8 +75,14 @@ class Sweeper:
             self._loop = None
 
     def wake(self) -> None:
-        """Look for due tasks now instead of at the next round, if any are known to wait."""
-        if self._runner.has_backlog:
+        """Look for due tasks now instead of at the next round, if one that is known to wait could start."""
+        if self._runner.could_start_waiting:
+            self._wake.set()
+
+    def heed_others(self) -> None:
+        """Look for due tasks now: another server has put some off, or given a slot back."""
+        self._runner.slots.reopen()
+        if self._runner.slots.free:
             self._wake.set()
 
     async def reap_own_past(self, instance_id: str) -> int:
@@ -105,7 +112,8 @@ class Sweeper:
             async with asyncio.timeout(_ROUND_S * self._chance.uniform(0.8, 1.2)):
                 await self._wake.wait()
         except TimeoutError:
-            pass
+            # A ring may have been lost.
+            self._runner.slots.reopen()
         self._wake.clear()
 
     async def sweep(self) -> None:
@@ -128,14 +136,17 @@ class Sweeper:
         known = {run.task_id for run in runner.live() if run.lease is None}
         oldest_first = self._rounds % _OLDEST_EVERY == 0
         while platforms := plan.open_platforms():
+            begun = runner.backlog.begin_look()
             due = await self._tasks.due(platforms, limit=plan.free + len(known) + 1, oldest_first=oldest_first)
             fresh = [task for task in due if task.task_id not in known]
             fitting = [task for task in fresh if plan.take(task.platform)]
             for task in fitting:
                 self._start_task(task)
             known |= {task.task_id for task in fitting}
-            runner.has_backlog = len(fitting) < len(fresh)
-            if not runner.has_backlog:
+            waiting = {task.platform for task in fresh if task.task_id not in known}
+            # With all slots taken it is not known what waits of the other platforms.
+            runner.backlog.settle(begun, platforms, platforms if waiting and not plan.free else waiting)
+            if not waiting:
                 return
             # What did not fit filled its platform: look again for what the others could run beside it.
 
@@ -157,8 +168,9 @@ class Sweeper:
             _say_end(reaped)
 
     async def _follow_up(self) -> None:
-        for task in await self._tasks.with_follow_ups(limit=_AT_ONCE):
+        for task in await self._tasks.with_follow_up("books", limit=_AT_ONCE):
             await self._edge.keep(f"recount of task {task.task_id}", self.recount(task))
+        await self._tasks.announce_ends(limit=_ANNOUNCED_AT_ONCE)
 
     async def recount(self, task: Task) -> None:
         """Do the follow-up `books` of a task that ended without a run: recount what earlier attempts left."""

@@ -115,7 +115,7 @@ class TaskService:
         if self._runner.may_start(task):
             self.schedule(task)
         else:
-            self._runner.has_backlog = True
+            self._runner.put_off(task)
 
     def schedule(self, task: Task) -> None:
         """Start the work on the server's own loop; the sweeper is given this same callable."""
@@ -238,7 +238,7 @@ class TaskService:
             logger.warning("Redis does not answer: the cancel of {} reaches other servers by the beat", task.task_id)
 
     async def _settled(self, task: Task) -> Task:
-        if task.after and self._recounter is not None:
+        if "books" in task.after and self._recounter is not None:
             try:
                 await self._recounter.recount(task)
                 task = await self.get(task.task_id)

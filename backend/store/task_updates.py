@@ -62,7 +62,7 @@ def new_document(task_id: str, new: NewTask, now: datetime) -> Document:
         name: document_of(getattr(new, name))
         for name in (
             *("kind", "platform", "type", "params", "title", "created_by", "labels", "priority", "ignored", "notice"),
-            *("max_attempts", "deadline_s", "batch_id", "retry_of", "body_hash"),
+            *("max_attempts", "deadline_s", "batch_id", "batch_title", "retry_of", "body_hash"),
         )
     }
     document |= {
@@ -96,7 +96,7 @@ def cancel_expressions(by: str, requested_at: datetime, now: datetime) -> Docume
         },
         "cancel_latency_ms": {"$cond": [direct, latency_ms, None]},
         "notice": None,
-        "after": {"$cond": [{"$and": [direct, {"$gt": ["$fence", 0]}]}, ["books"], []]},
+        "after": {"$cond": [direct, {"$cond": [{"$gt": ["$fence", 0]}, ["books", "event"], ["event"]]}, []]},
         # Who never ran has nothing to be counted: the empty books balance.
         "books.balanced": {"$cond": [{"$and": [direct, {"$eq": ["$fence", 0]}]}, True, "$books.balanced"]},
         "history": {
@@ -124,7 +124,7 @@ def plain_cancel(seen: Task, by: str, requested_at: datetime, now: datetime) -> 
         **{"message": document_of(CANCELLED if direct else CANCELLING)},
         "cancel": document_of(CancelRecord(requested_at, by, ended_at=now if direct else None)),
         "cancel_latency_ms": max(0.0, (now - requested_at).total_seconds() * 1000) if direct else None,
-        "after": ["books"] if direct and seen.fence > 0 else [],
+        "after": [] if not direct else ["event"] if seen.fence == 0 else ["books", "event"],
     }
     if direct and seen.fence == 0:
         values["books.balanced"] = True
@@ -137,7 +137,7 @@ def plain_cancel(seen: Task, by: str, requested_at: datetime, now: datetime) -> 
 def ended(ending: Ending, progress: Progress | None, now: datetime) -> Document:
     """Return the fields of an end; without a progress only its stage is changed."""
     values: Document = {
-        **{"status": ending.status.value, "ended_at": now, "updated_at": now, "after": []},
+        **{"status": ending.status.value, "ended_at": now, "updated_at": now, "after": ["event"]},
         **{"message": document_of(ending.message), "error": document_of(ending.error)},
     }
     if progress is None:
@@ -150,12 +150,13 @@ def reaped(seen: Task, now: datetime) -> Document:
     values: Document = {"worker_id": None, "lease_until": None, "updated_at": now}
     change: Document = {"fence": 1, "version": 1}
     if seen.status is TaskStatus.CANCELLING:
-        values |= {"status": "cancelled", "ended_at": now, "message": document_of(CANCELLED), "after": ["books"]}
+        values |= {"status": "cancelled", "ended_at": now, "message": document_of(CANCELLED)}
+        values["after"] = ["books", "event"]
         if seen.cancel is not None:
             values["cancel.ended_at"] = now
             values["cancel_latency_ms"] = (now - seen.cancel.requested_at).total_seconds() * 1000
     elif seen.lost + 1 > MAX_LOST:
-        values |= {"status": "failed", "ended_at": now, "dead": True, "after": ["books"]}
+        values |= {"status": "failed", "ended_at": now, "dead": True, "after": ["books", "event"]}
         values |= {"message": document_of(_LOST_TOO_OFTEN.message), "error": document_of(_lost_error(now))}
         change["lost"] = 1
     else:

@@ -4,7 +4,7 @@ No row needs two documents, so there are no transactions. Every row but the beat
 may be called again after an unknown outcome. "Mine" is the filter `_id, worker_id, fence`: the fence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +34,7 @@ from backend.domain.task import (
     Upstream,
 )
 from backend.domain.text import Text
+from backend.store.task_changes import NOT_ANNOUNCED, Announcer, Unannounced
 from backend.store.task_documents import Document, document_of, task_of
 from backend.store.task_queries import INDEXES as LIST_INDEXES
 from backend.store.task_updates import (
@@ -67,11 +68,14 @@ class TaskStore:
     Indexes: idempotency {created_by, idempotency_key} unique where a key is given · claim {status, platform,
     priority: -1, run_at} · reap {status, lease_until} · follow-ups {after} where there are any ·
     lists: `task_queries.INDEXES`.
+
+    Every won update passes `_changed` (or `_changed_unseen`, `_moved`): events come from nowhere else.
     """
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database, *, clock: Clock, announcer: Announcer | None = None) -> None:
         self._db = database
         self._clock = clock
+        self._announcer = announcer or Unannounced()
 
     async def ensure_indexes(self) -> None:
         """Make the indexes that are missing."""
@@ -106,7 +110,7 @@ class TaskStore:
             await self._db.do(self._tasks.insert_one(document))
         except DuplicateKeyError:
             return await self._first_of(task_id, new), True
-        return task_of(document), False
+        return self._changed(document), False
 
     async def get(self, task_id: str) -> Task | None:
         """Return the task, or None."""
@@ -141,7 +145,7 @@ class TaskStore:
         )
         if mine is None:
             mine = await self._db.do(self._tasks.find_one({"_id": seen.task_id, "claim_id": claim_id}))
-        return None if mine is None or mine["worker_id"] != worker_id else task_of(mine)
+        return None if mine is None or mine["worker_id"] != worker_id else self._changed(mine)
 
     async def beat(self, task_ids: Sequence[str], *, worker_id: str, lease_s: float) -> None:
         """Prolong the leases this process holds: one update for all of them; raises no version."""
@@ -174,10 +178,11 @@ class TaskStore:
                 await self._db.do(self._tasks.update_one(query, update))
         elif updates:
             await self._db.do(self._tasks.bulk_write([UpdateOne(*update) for update in updates], ordered=False))
+        self._moved(lease.task_id for lease, _, _ in changes)
 
     async def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint) -> None:
         """Store where a resumed run goes on. Raises LeaseLostError."""
-        await self._write(lease, {"checkpoint": document_of(checkpoint), "lost": 0})
+        await self._write_unshown(lease, {"checkpoint": document_of(checkpoint), "lost": 0})
 
     async def save_intent(self, lease: Lease, intent: SubmitIntent, upstream: Upstream) -> None:
         """Store that a paid submit is about to be sent. Raises LeaseLostError."""
@@ -193,7 +198,7 @@ class TaskStore:
 
     async def save_log_start(self, lease: Lease, seq: int) -> None:
         """Store from which line on this run's log counts. Raises LeaseLostError."""
-        await self._write(lease, {f"log_from.{lease.fence}": seq})
+        await self._write_unshown(lease, {f"log_from.{lease.fence}": seq})
 
     # -- ends of a run ---------------------------------------------------------------------------------------------
 
@@ -252,8 +257,11 @@ class TaskStore:
             if await self._leave(lease, {"status": before}, values, entry):
                 crash_point("after_finish")
                 return True
-        row = await self._db.do(self._tasks.find_one({"_id": task.task_id}, {"ended_fence": 1}))
-        return row is not None and bool(row.get("ended_fence") == lease.fence)
+        row = await self._db.do(self._tasks.find_one({"_id": task.task_id}, NOT_ANNOUNCED))
+        if row is None or row.get("ended_fence") != lease.fence:
+            return False
+        self._changed(row)
+        return True
 
     # -- what callers ask for -----------------------------------------------------------------------------------
 
@@ -365,18 +373,27 @@ class TaskStore:
             },
         )
 
-    async def with_follow_ups(self, *, limit: int) -> list[Task]:
-        """Return ended tasks that still have words in `after`."""
-        rows = await self._db.do(self._tasks.find({"after.0": {"$exists": True}}).limit(limit).to_list(None))
+    async def with_follow_up(self, word: str, *, limit: int) -> list[Task]:
+        """Return ended tasks that still have this word in `after`: `books`, or `event`."""
+        query = {"after": word, "after.0": {"$exists": True}}
+        rows = await self._db.do(self._tasks.find(query).limit(limit).to_list(None))
         return [task_of(row) for row in rows]
 
     async def save_final_books(self, task_id: str, books: Books) -> None:
         """Do the follow-up `books`: store the recounted books of an ended task and pull the word."""
-        await self._db.do(
-            self._tasks.update_one(
-                {"_id": task_id, "after": "books"}, {"$set": {"books": document_of(books)}, "$pull": {"after": "books"}}
-            )
+        await self._update(
+            {"_id": task_id, "after": "books"}, {"$set": {"books": document_of(books)}, "$pull": {"after": "books"}}
         )
+
+    async def announce_ends(self, *, limit: int) -> int:
+        """Do the follow-up `event` of up to `limit` ended tasks again; return of how many.
+
+        Whoever announces pulls the word, and a repeat is refused: nobody needs to know whose turn it was.
+        """
+        query = {"after": "event", "after.0": {"$exists": True}}
+        rows = await self._db.do(self._tasks.find(query, {"_id": 1}).limit(limit).to_list(None))
+        self._changed_unseen(row["_id"] for row in rows)
+        return len(rows)
 
     async def hidden_before(self, moment: datetime, *, limit: int) -> list[str]:
         """Return the ids of tasks hidden before `moment`."""
@@ -401,17 +418,54 @@ class TaskStore:
     def _tasks(self) -> Any:
         return self._db.collection("tasks")
 
+    def _changed(self, document: Document) -> Task:
+        """Announce a won update and return its task; every won update of a document passes here, and only those.
+
+        `document` is as the update that won left it, fields of `NOT_ANNOUNCED` may be missing. A method that
+        changes one document ends in `self._changed(document)`; a bulk method that has the documents (create_many)
+        calls it for each, one that only knows whose turn it was (cancel_many by update_many) calls
+        `_changed_unseen(ids)`. This only notes it: no await, no work for the caller, and repeats are refused
+        later by their version, so a repeat after an unknown outcome calls it again.
+        """
+        self._announcer.changed(document)
+        return task_of({"params": {}, **document})
+
+    def _changed_unseen(self, task_ids: Iterable[str]) -> None:
+        """Announce won updates whose documents the update did not return: they are read back behind the caller."""
+        self._announcer.changed_unseen(task_ids)
+
+    def _moved(self, task_ids: Iterable[str]) -> None:
+        """Announce progress: shown live at most 4 times a second, never replayed."""
+        self._announcer.moved(task_ids)
+
     async def _update(self, query: Document, update: Document | list[Document]) -> Task | None:
         document = await self._db.do(
             self._tasks.find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
         )
-        return None if document is None else task_of(document)
+        return None if document is None else self._changed(document)
 
     async def _write(self, lease: Lease, values: Document) -> None:
+        update = {"$set": {**values, "updated_at": self._clock.now()}, "$inc": {"version": 1}}
+        if not await self._take(mine(lease), update):
+            raise LeaseLostError(lease.task_id)
+
+    async def _write_unshown(self, lease: Lease, values: Document) -> None:
         update = {"$set": {**values, "updated_at": self._clock.now()}, "$inc": {"version": 1}}
         result = await self._db.do(self._tasks.update_one(mine(lease), update))
         if result.matched_count == 0:
             raise LeaseLostError(lease.task_id)
+        self._moved([lease.task_id])
+
+    async def _take(self, query: Document, update: Document) -> bool:
+        """Update one document without reading back what lists do not show; say whether it matched."""
+        document = await self._db.do(
+            self._tasks.find_one_and_update(
+                query, update, projection=NOT_ANNOUNCED, return_document=ReturnDocument.AFTER
+            )
+        )
+        if document is not None:
+            self._changed(document)
+        return document is not None
 
     async def _leave(self, lease: Lease, state: Document, values: Document, entry: Document, attempt: int = 0) -> bool:
         update = {
@@ -421,8 +475,7 @@ class TaskStore:
         }
         if values["status"] == "waiting":
             update["$unset"] = {"deadline_at": ""}
-        result = await self._db.do(self._tasks.update_one({**mine(lease), **state}, update))
-        return bool(result.matched_count == 1)
+        return await self._take({**mine(lease), **state}, update)
 
     async def _requeue(self, task_id: str, from_status: str, reason: str, by: str) -> Task | None:
         now = self._clock.now()

@@ -125,7 +125,7 @@ async def test_error_in_one_follow_up_holds_up_nothing_else(bench: Bench, sweep:
 
     await sweep.sweeper.sweep()
 
-    assert [(await bench.read(task_id)).after for task_id in ("t_1", "t_2")] == [("books",), ()]
+    assert [(await bench.read(task_id)).after for task_id in ("t_1", "t_2")] == [("books", "event"), ("event",)]
     assert sweep.started == ["t_3"]
 
 
@@ -215,7 +215,7 @@ async def test_expired_cancelling_task_ends_cancelled_and_its_books_are_recounte
 
     task = await bench.read()
     assert any("✅ 任务已取消: t_1, 用时 " in line for line in lines)
-    assert (task.status, task.after) == (TaskStatus.CANCELLED, ())
+    assert (task.status, task.after) == (TaskStatus.CANCELLED, ("event",))
     assert (task.books.aborted, task.books.balanced) == (1, True)
 
 

@@ -105,9 +105,9 @@ async def test_cancel_after_an_earlier_attempt_leaves_the_books_to_be_recounted(
     await desk.waiting()
     await desk.cancel()
 
-    due = await desk.store.with_follow_ups(limit=10)
+    due = await desk.store.with_follow_up("books", limit=10)
 
-    assert [(task.task_id, task.after) for task in due] == [("t_1", ("books",))]
+    assert [(task.task_id, task.after) for task in due] == [("t_1", ("books", "event"))]
 
 
 async def test_recounted_books_end_the_follow_up_without_a_new_version(desk: Desk) -> None:
@@ -118,7 +118,7 @@ async def test_recounted_books_end_the_follow_up_without_a_new_version(desk: Des
 
     after = await desk.read()
     assert cancelled is not None
-    assert (after.books.aborted, after.after, after.version) == (2, (), cancelled.version)
+    assert (after.books.aborted, after.after, after.version) == (2, ("event",), cancelled.version)
 
 
 # -- abandon -------------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ async def test_expired_lease_of_a_cancelling_task_ends_it_as_cancelled(desk: Des
     reaped = await desk.store.reap(seen)
 
     assert reaped is not None
-    assert (reaped.status, reaped.after, reaped.fence) == (TaskStatus.CANCELLED, ("books",), 2)
+    assert (reaped.status, reaped.after, reaped.fence) == (TaskStatus.CANCELLED, ("books", "event"), 2)
     assert reaped.cancel is not None
     assert reaped.cancel.ended_at == desk.clock.now()
     assert reaped.cancel_latency_ms == pytest.approx(31_040)
