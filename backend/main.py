@@ -46,8 +46,10 @@ try:
     from backend.generate.media import find_ffmpeg
     from backend.generate.provider import GenerateTools
     from backend.generate.registry import ProviderRegistry, load_providers
+    from backend.runner.bell import WakeBell
     from backend.runner.edge import Edge
     from backend.runner.runner import Runner, RunnerStores
+    from backend.runner.shared_slots import SharedSlots
     from backend.runner.slots import Slots
     from backend.runner.sweeper import Sweeper
     from backend.services.artifact_service import ArtifactService
@@ -61,6 +63,7 @@ try:
     from backend.store.events import EventStore
     from backend.store.frontier import FrontierStore
     from backend.store.items import ItemStore
+    from backend.store.slots import SlotBoard
     from backend.store.task_queries import TaskQueries
     from backend.store.tasks import TaskStore
 except ModuleNotFoundError as missing:
@@ -259,18 +262,24 @@ async def _open_runner(
         total=settings.max_running_tasks,
         by_kind={TaskKind.CRAWL: settings.max_running_crawls},
     )
+    worker_id = f"{_instance_id(settings.data_dir)}-{secrets.token_hex(3)}"
+    bell = await _open_bell(settings, stores, worker_id, closing) if _has_others(settings) else None
     runner = Runner(
         *(RunnerStores(stores.database, stores.cache, stores.tasks, stores.events), executors, slots),
         clock=clock,
-        worker_id=f"{_instance_id(settings.data_dir)}-{secrets.token_hex(3)}",
+        worker_id=worker_id,
         lease_s=settings.lease_s,
         use_threads=settings.execution_mode == "thread",
+        shared=_shared_slots(settings, clock, stores, known) if bell is not None else None,
     )
     await runner.start()
     closing.push_async_callback(runner.stop)
     tasks = _task_service(settings, clock, stores, tools, runner)
     sweeper = _sweeper(clock, stores, runner, executors, tasks)
     tasks.recount_with(sweeper)
+    if bell is not None:
+        runner.when_put_off(bell.ring)
+        bell.when_rung(sweeper.heed_others)
     services = Services(
         tasks=tasks,
         items=ItemService(stores.items, stores.frontier),
@@ -279,6 +288,26 @@ async def _open_runner(
         system=_system(settings, clock, stores, tools, runner),
     )
     return Running(services, runner, sweeper)
+
+
+def _has_others(settings: Settings) -> bool:
+    """Whether other servers may share our stores; with embedded ones we are alone, and pay for no company."""
+    return settings.mongodb_url is not None and settings.redis_url is not None
+
+
+def _shared_slots(settings: Settings, clock: Clock, stores: Stores, known: dict[str, Platform]) -> SharedSlots:
+    board = SlotBoard(stores.cache, database=settings.mongodb_database, lease_s=settings.lease_s)
+    infos = [one.info for one in known.values()]
+    caps = {one.id: one.max_running for one in infos if one.max_running is not None and not one.is_cap_per_server}
+    return SharedSlots(board, caps, clock=clock, lease_s=settings.lease_s)
+
+
+async def _open_bell(settings: Settings, stores: Stores, worker_id: str, closing: AsyncExitStack) -> WakeBell:
+    bell = WakeBell(stores.cache, database=settings.mongodb_database, worker_id=worker_id)
+    await bell.start()
+    # Closed after the runner: the last slot that it gives back is still rung for.
+    closing.push_async_callback(bell.stop)
+    return bell
 
 
 def _sweeper(

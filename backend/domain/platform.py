@@ -46,7 +46,11 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class PlatformInfo:
-    """What the product says about a platform: ids, titles, parameter models, limits. No behaviour."""
+    """What the product says about a platform: ids, titles, parameter models, limits. No behaviour.
+
+    `max_running` holds over all servers together, because it spares the other side; with `is_cap_per_server` each
+    server has as many, because it spares the machine.
+    """
 
     id: str
     kind: TaskKind
@@ -56,6 +60,7 @@ class PlatformInfo:
     types: tuple[PlatformType, ...]
     capabilities: tuple[str, ...] = ()
     max_running: int | None = None
+    is_cap_per_server: bool = False
     min_interval_s: float | None = None
     needs_auth: bool = False
     secret_names: tuple[str, ...] = field(default=())

@@ -16,6 +16,7 @@ from backend.core.database import Database
 from backend.domain.errors import LeaseLostError, StoreUnavailableError
 from backend.domain.execution import Executor
 from backend.domain.task import Lease, StopReason, Task, TaskKind
+from backend.runner.backlog import Backlog
 from backend.runner.bridge import ThreadPool
 from backend.runner.cancellation import CancelFlags
 from backend.runner.edge import Edge
@@ -23,6 +24,7 @@ from backend.runner.ending import EndRecorder
 from backend.runner.lease import LeaseKeeper
 from backend.runner.progress import ProgressBoard
 from backend.runner.run import Run
+from backend.runner.shared_slots import SharedSlots
 from backend.runner.slots import Slots
 from backend.runner.supervisor import Supervisor
 from backend.store.events import EventStore
@@ -55,16 +57,19 @@ class Runner:
         lease_s: float,
         use_threads: bool = False,
         chance: random.Random | None = None,
+        shared: SharedSlots | None = None,
     ) -> None:
         self.slots = slots
+        self.backlog = Backlog()
         self.is_draining = False
-        self.has_backlog = False
         self._stores = stores
         self._clock = clock
         self._runs: dict[str, Run] = {}
         self._abandons: set[asyncio.Task[bool]] = set()
         self._edge = Edge()
+        self._shared = shared
         self._on_slot_free: Callable[[], None] = lambda: None
+        self._on_put_off: Callable[[], None] = lambda: None
         self._threads = ThreadPool() if use_threads else None
         tasks = stores.tasks
         self.keeper = LeaseKeeper(tasks, stores.database, clock=clock, worker_id=worker_id, lease_s=lease_s)
@@ -80,12 +85,17 @@ class Runner:
         await self.keeper.start()
         await self._board.start()
         await self.flags.start()
+        if self._shared is not None:
+            self._shared.when_freed(self._reopen)
+            await self._shared.start()
 
     async def stop(self) -> None:
         """Stop what `start` started, in reverse; a run that is still there keeps its lease."""
         if self._abandons and not self.is_draining:
             # A drain has waited for them already, for as long as it may.
             await asyncio.wait(self._abandons, timeout=_ABANDON_S)
+        if self._shared is not None:
+            await self._shared.stop()
         await self.flags.stop()
         await self._board.stop()
         await self.keeper.stop()
@@ -95,6 +105,32 @@ class Runner:
     def when_slot_frees(self, call: Callable[[], None]) -> None:
         """Have `call` called each time a slot was given back."""
         self._on_slot_free = call
+
+    def when_put_off(self, call: Callable[[], None]) -> None:
+        """Have `call` called when there is something for other servers: a task put off here, or a slot given back."""
+        self._on_put_off = call
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether due tasks are known to wait for a slot here; set it to note that some of any platform do."""
+        return bool(self.backlog)
+
+    @has_backlog.setter
+    def has_backlog(self, value: bool) -> None:
+        if value:
+            self.backlog.mark(*self.slots.platforms)
+        else:
+            self.backlog.clear()
+
+    @property
+    def could_start_waiting(self) -> bool:
+        """Whether a task that is known to wait could take a slot now."""
+        return any(self.slots.has_free(platform) for platform in self.backlog)
+
+    def put_off(self, task: Task) -> None:
+        """Leave a due task to the sweepers: this server's, and those of others that have room."""
+        self.backlog.mark(task.platform)
+        self._on_put_off()
 
     @property
     def is_beating(self) -> bool:
@@ -111,7 +147,7 @@ class Runner:
 
     def may_start(self, task: Task) -> bool:
         """Whether to schedule this new task at once: a slot is free and nothing older waits."""
-        return not self.is_draining and not self.has_backlog and self.slots.has_free(task.platform)
+        return not self.is_draining and task.platform not in self.backlog and self.slots.has_free(task.platform)
 
     def stop_run(self, task_id: str, reason: StopReason) -> bool:
         """Stop a run of this process; False when there is none."""
@@ -144,16 +180,42 @@ class Runner:
             yield None
             return
         if not self.slots.take(task.platform):
-            self.has_backlog = True
+            self.backlog.mark(task.platform)
             yield None
             return
         run = self._register(task)
         try:
-            yield Attempt(self._supervisor, run) if await self._claim(run) else None
+            async with self._shared_slot(task) as has_slot:
+                yield Attempt(self._supervisor, run) if has_slot and await self._claim(run) else None
         finally:
             self._let_go(run)
             self.slots.release(task.platform)
             self._on_slot_free()
+            if run.reason is StopReason.SHUTDOWN:
+                self._on_put_off()
+
+    @asynccontextmanager
+    async def _shared_slot(self, task: Task) -> AsyncIterator[bool]:
+        """Hold a slot among all servers meanwhile; yield False when they have taken them all."""
+        if self._shared is None:
+            yield True
+            return
+        slot = await self._shared.take(task)
+        if slot is None:
+            self.slots.shut(task.platform)
+            self.backlog.mark(task.platform)
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._shared.give_back(slot)
+
+    def _reopen(self) -> None:
+        """Look again at what was shut: a slot that all servers share has come free."""
+        self.slots.reopen()
+        self._on_slot_free()
+        self._on_put_off()
 
     async def abandon(self, task: Task) -> None:
         """Take over a cancelling task whose upstream job nobody watches: ask for its cancel, then end the task."""

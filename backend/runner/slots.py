@@ -1,4 +1,8 @@
-"""How many tasks may run here at once: in all, of one kind, of one platform."""
+"""How many tasks may run here at once: in all, of one kind, of one platform.
+
+Other servers on the same stores have caps of their own in all and by kind: those protect this process's memory and
+loop. A platform's cap protects the other side, so `shared_slots` keeps it over all servers besides.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +21,12 @@ class Slots:
         self._platforms = {one.id: one for one in platforms}
         self._by_kind = dict(by_kind or {})
         self._used: Counter[str] = Counter()
+        self._shut: set[str] = set()
+
+    @property
+    def platforms(self) -> list[str]:
+        """Every platform there is here."""
+        return list(self._platforms)
 
     @property
     def used(self) -> int:
@@ -31,7 +41,7 @@ class Slots:
     def has_free(self, platform: str) -> bool:
         """Whether a task of this platform could take a slot now."""
         info = self._platforms.get(platform)
-        if info is None or self.free == 0:
+        if info is None or self.free == 0 or platform in self._shut:
             return False
         if info.max_running is not None and self._used[platform] >= info.max_running:
             return False
@@ -49,6 +59,14 @@ class Slots:
         """Give a slot back."""
         self._used[platform] -= 1
 
+    def shut(self, platform: str) -> None:
+        """Count this platform as full: all servers together have taken its slots."""
+        self._shut.add(platform)
+
+    def reopen(self) -> None:
+        """Ask anew for every platform that was shut: a slot may have come free somewhere."""
+        self._shut.clear()
+
     def open_platforms(self) -> list[str]:
         """Return the platforms that have a free slot."""
         return [name for name in self._platforms if self.has_free(name)]
@@ -57,6 +75,7 @@ class Slots:
         """Return a copy to reckon with: what would still fit beside what runs."""
         made = Slots(list(self._platforms.values()), total=self.total, by_kind=self._by_kind)
         made._used = self._used.copy()
+        made._shut = self._shut.copy()
         return made
 
     def _used_by(self, kind: TaskKind) -> int:

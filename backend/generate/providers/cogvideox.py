@@ -191,13 +191,18 @@ class VideoParams(BaseModel):
 
 
 class CogVideoXSettings(BaseModel):
-    """COGVIDEOX_API_KEY, COGVIDEOX_BASE_URL, COGVIDEOX_POLL_INTERVAL_S (seconds, at least 0.05)."""
+    """COGVIDEOX_API_KEY, COGVIDEOX_BASE_URL, COGVIDEOX_POLL_INTERVAL_S (seconds, at least 0.05), COGVIDEOX_MAX_RUNNING.
+
+    The vendor limits how many jobs of an account run at once, by model and tier (over it: error 1302): the last one
+    keeps to that, over all servers together. Unset, only its answers tell.
+    """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     api_key: SecretStr | None = None
     base_url: str = Field("https://open.bigmodel.cn/api/paas/v4", pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
     poll_interval_s: float = Field(5.0, ge=0.05, le=3_600)
+    max_running: int | None = Field(None, ge=1, le=10_000)
 
     @field_validator("api_key")
     @classmethod
@@ -228,6 +233,7 @@ class CogVideoX:
             default_type="video",
             types=(PlatformType("video", Text("视频", "Video"), VideoParams, examples=_EXAMPLES),),
             capabilities=("text_to_video", "image_to_video", "first_last_frame"),
+            max_running=settings.max_running,
             needs_auth=True,
             secret_names=(f"{PREFIX}API_KEY",),
             trusted_origins=(self._base_url,),

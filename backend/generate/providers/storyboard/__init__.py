@@ -58,6 +58,7 @@ class Storyboard:
         capabilities=("text_to_video", "image_to_video", "offline", "from_task"),
         # Each film keeps a core busy.
         max_running=2,
+        is_cap_per_server=True,
     )
 
     def __init__(self, font: FontFile | None) -> None:
