@@ -7,8 +7,8 @@ A page is found by the sort values of the last row shown, never by an offset. (M
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from pymongo import ASCENDING, DESCENDING
 
 from backend.core.database import Database
 from backend.domain.errors import BadCursorError
-from backend.domain.task import Task, TaskKind, TaskStatus
+from backend.domain.task import ACTIVE_STATUSES, Task, TaskKind, TaskStatus
 from backend.domain.text import Text
 from backend.store.task_documents import Document, task_of
 
@@ -55,6 +55,9 @@ INDEXES: Sequence[tuple[Keys, Mapping[str, Any] | None]] = (
 # What a list does not show, and what only the lifecycle reads.
 _LEFT_OUT = ("params", "history", "checkpoint", "ignored", "intent", "log_from", "after", "body_hash")
 _MAX_CURSOR_CHARS = 512
+_FACETS = ("status", "kind", "platform")
+# Below the client's own limit, so that it is MongoDB that gives up, and stops working.
+_FACETS_MAX_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,14 @@ class TaskPage:
     total_is_capped: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OpenTasks:
+    """Ids of tasks that are not final; `next_cursor` is None when these are the last."""
+
+    task_ids: tuple[str, ...]
+    next_cursor: str | None
+
+
 class TaskQueries:
     """Reads lists from the collection `tasks`. `INDEXES` above says which indexes it needs."""
 
@@ -108,11 +119,59 @@ class TaskQueries:
             total_is_capped=total > MAX_TOTAL,
         )
 
-    async def _rows(self, query: TaskQuery, wanted: Document) -> list[Document]:
+    async def facets(self, query: TaskQuery) -> Mapping[str, Mapping[str, int]]:
+        """Return how many of the tasks that match there are by status, kind and platform, counted exactly.
+
+        Looks at all of them: passes the gate for slow reads, and is given up after 2 s. Raises StoreUnavailableError.
+        """
+        stages: list[Document] = [
+            {"$match": _filter(query)},
+            {"$group": {"_id": {name: f"${name}" for name in _FACETS}, "tasks": {"$sum": 1}}},
+        ]
+        options: Document = {} if self._db.is_memory else {"maxTimeMS": _FACETS_MAX_MS}
+        tasks = self._db.collection("tasks")
+        groups = await self._db.slow(lambda: tasks.aggregate(stages, **options).to_list(None))
+        found: dict[str, dict[str, int]] = {name: {} for name in _FACETS}
+        for group in groups:
+            for name in _FACETS:
+                value = group["_id"][name]
+                found[name][value] = found[name].get(value, 0) + int(group["tasks"])
+        return found
+
+    async def open_tasks(
+        self,
+        query: TaskQuery,
+        statuses: Collection[TaskStatus],
+        *,
+        created_by_then: datetime,
+        upstream_open: bool | None = None,
+        not_cancelled_by: str | None = None,
+        limit: int,
+    ) -> OpenTasks:
+        """Return the ids of the oldest tasks that match, are in one of these states, and were there at a moment.
+
+        `not_cancelled_by`: leave out what a call of `TaskSets.cancel` with this id has cancelled.
+        """
+        asked = query.statuses or tuple(ACTIVE_STATUSES)
+        query = replace(query, statuses=tuple(sorted(set(asked) & set(statuses))), sort="created_at", limit=limit)
+        if not query.statuses:
+            return OpenTasks((), None)
+        wanted = _filter(query)
+        wanted["created_at"] = {**wanted.get("created_at", {}), "$lte": created_by_then}
+        if upstream_open is not None:
+            wanted["upstream_open"] = True if upstream_open else {"$ne": True}
+        if not_cancelled_by is not None:
+            wanted["cancel_id"] = {"$ne": not_cancelled_by}
+        rows = await self._rows(query, wanted, dict.fromkeys(("_id", "created_at"), 1))
+        more = len(rows) > limit
+        ids = tuple(row["_id"] for row in rows[:limit])
+        return OpenTasks(ids, _cursor_of(query.sort, rows[limit - 1]) if more else None)
+
+    async def _rows(self, query: TaskQuery, wanted: Document, shown: Document | None = None) -> list[Document]:
         behind = _behind(query)
         order = DESCENDING if query.sort.startswith("-") else ASCENDING
         found = self._db.collection("tasks").find(
-            {"$and": [wanted, behind]} if behind else wanted, dict.fromkeys(_LEFT_OUT, 0)
+            {"$and": [wanted, behind]} if behind else wanted, shown or dict.fromkeys(_LEFT_OUT, 0)
         )
         found = found.sort([(field, order) for field in _fields(query.sort)]).limit(query.limit + 1)
         if not self._db.is_memory:
@@ -141,7 +200,8 @@ def _filter(query: TaskQuery) -> Document:
     if query.ids:
         wanted["_id"] = {"$in": list(query.ids)}
     if query.text:
-        wanted["title"] = {"$regex": re.escape(query.text), "$options": "i"}
+        has_text = {"$regex": re.escape(query.text), "$options": "i"}
+        wanted["$or"] = [{"title": has_text}, {"batch_title": has_text}]
     bounds = {"$gte": query.created_from, "$lt": query.created_to}
     if given := {sign: moment for sign, moment in bounds.items() if moment is not None}:
         wanted["created_at"] = given
