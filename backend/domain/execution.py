@@ -5,7 +5,7 @@ The runner owns states, leases and cancels; an Execution owns one attempt of the
 settled, the supervisor calls `Execution.conclude`, which is never cancelled by a user's cancel.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -111,6 +111,9 @@ class Executor(Protocol):
 
         For a task that was cancelled while it was pending or waiting after an earlier attempt.
         """
+
+    async def recount_many(self, tasks: Sequence[Task]) -> Mapping[str, Books]:
+        """Return the same of many tasks, by their ids, with a few reads for all of them."""
 
     async def abandon(self, task: Task, context: TaskContext) -> None:
         """Ask the provider to cancel the open job of a task that nobody runs; the answer is recorded (5 s)."""

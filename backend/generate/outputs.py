@@ -1,5 +1,6 @@
 """Keeping the results of a generation: download, check, probe, poster, record."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from backend.domain.execution import TaskContext
@@ -122,7 +123,12 @@ async def _adopt_poster(
 
 async def stored_outputs(artifacts: ArtifactStore, task: Task) -> int:
     """Return how many outputs of the task are stored: the truth its books are counted from."""
-    return sum(one.role == "output" for one in await artifacts.of_task(task.task_id))
+    return count_outputs(await artifacts.of_task(task.task_id))
+
+
+def count_outputs(artifacts: Iterable[Artifact]) -> int:
+    """Return how many of a task's files are outputs."""
+    return sum(one.role == "output" for one in artifacts)
 
 
 def _output_named(stem: str, artifacts: list[Artifact]) -> Artifact | None:

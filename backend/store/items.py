@@ -56,6 +56,15 @@ class ItemStore:
         """Return how many items the task has stored."""
         return int(await self._db.do(self._db.collection("items").count_documents({"task_id": task_id})))
 
+    async def count_of(self, task_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return how many items each of these tasks has stored."""
+        stages: list[Document] = [
+            {"$match": {"task_id": {"$in": list(task_ids)}}},
+            {"$group": {"_id": "$task_id", "items": {"$sum": 1}}},
+        ]
+        found = await self._db.do(self._db.collection("items").aggregate(stages).to_list(None))
+        return {**dict.fromkeys(task_ids, 0), **{one["_id"]: int(one["items"]) for one in found}}
+
     async def existing(self, ids: Sequence[str]) -> frozenset[str]:
         """Return those of the ids that are stored."""
         if not ids:
