@@ -48,16 +48,16 @@ class EndRecorder:
         self._clock = clock
         self._chance = chance
 
-    def ending_of(self, run: Run, body: "asyncio.Task[Ending]") -> Record:
-        """Return the write for this body: its own end, or what its stop or its error asks for."""
+    def ending_of(self, run: Run, body: "asyncio.Task[Ending]", reason: StopReason | None) -> Record:
+        """Return the write for this body: its own end, or what its stop (`reason`) or its error asks for."""
         error = None if body.cancelled() else body.exception()
         if not body.cancelled() and error is None:
             return self.finished(run, body.result())
-        if run.reason is StopReason.USER:
+        if reason is StopReason.USER:
             return self.cancelled(run)
-        if run.reason is StopReason.DEADLINE:
+        if reason is StopReason.DEADLINE:
             return self.finished(run, Ending(TaskStatus.TIMED_OUT, _TIMED_OUT, self._deadline_error(run)))
-        if run.reason is StopReason.SHUTDOWN:
+        if reason is StopReason.SHUTDOWN:
             return lambda: self._tasks.give_back(
                 run.task, run.mine, reason="drain", run_at=self._clock.now(), books=open_books_of(run)
             )

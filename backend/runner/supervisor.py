@@ -71,11 +71,13 @@ class Supervisor:
             logger.warning("task {} goes back: the store does not answer ({})", run.task_id, error.detail)
             await self._return_lost(run)
         else:
+            # Read once: a stop that comes from now on meets a work that has ended, and what it left was settled so.
+            reason = run.reason if body.cancelled() or error is not None else None
             if execution is not None:
-                await self._conclude(run, execution, context, body)
-            elif run.reason is StopReason.USER:
+                await self._conclude(run, execution, context, reason)
+            elif reason is StopReason.USER:
                 await self._conclude_without_body(run)
-            await self._hand_in(run, self._recorder.ending_of(run, body))
+            await self._hand_in(run, self._recorder.ending_of(run, body, reason))
 
     async def abandon(self, run: Run) -> None:
         """End a cancelling task that had no runner: ask the provider for the cancel of its job, then record."""
@@ -134,12 +136,7 @@ class Supervisor:
             await asyncio.sleep(0)
         await settle(run.writes)
 
-    async def _conclude(
-        self, run: Run, execution: Execution, context: RunContext, body: "asyncio.Task[Ending]"
-    ) -> None:
-        is_stopped = body.cancelled() or body.exception() is not None
-        reason = run.reason if is_stopped else None
-
+    async def _conclude(self, run: Run, execution: Execution, context: RunContext, reason: StopReason | None) -> None:
         async def conclude() -> bool:
             async with asyncio.timeout(_CONCLUDE_S):
                 run.books = await execution.conclude(context, reason)

@@ -9,7 +9,7 @@ from backend.core.logs import captured_log
 from backend.domain.errors import NeedsPersonError, StoreUnavailableError, TaskFailedError
 from backend.domain.execution import TaskContext
 from backend.domain.log import LogLine
-from backend.domain.task import Books, Ending, Lease, StopReason, SubmitIntent, TaskStatus, Upstream
+from backend.domain.task import Books, Ending, Lease, Stage, StopReason, SubmitIntent, TaskStatus, Upstream
 from backend.domain.text import Text
 from tests.fixtures.scripted import DONE, Bench, hang
 
@@ -274,6 +274,23 @@ async def test_progress_of_this_run_forgives_the_leases_lost_before_it(bench: Be
 
     after = await bench.read()
     assert (after.status, after.lost) == (TaskStatus.PENDING, 1)
+
+
+async def test_cancel_that_meets_the_settling_of_a_failure_leaves_it_a_failure(bench: Bench) -> None:
+    # Its conclusion asked no provider: as cancelled, an open job would never have been asked about.
+    async def fail(context: TaskContext) -> Ending:
+        raise TaskFailedError("SUBMIT_UNCERTAIN", Text("未知", "unknown"), where=Stage.SUBMIT)
+
+    async def cancelled_meanwhile(context: TaskContext, reason: StopReason | None) -> Books:
+        await cancel(bench)
+        return Books()
+
+    bench.executor.script, bench.executor.conclude = fail, cancelled_meanwhile
+
+    await bench.run(await bench.create())
+
+    task = await bench.read()
+    assert (task.status, task.error and task.error.name) == (TaskStatus.FAILED, "SUBMIT_UNCERTAIN")
 
 
 async def test_open_job_of_a_cancelled_run_is_asked_about_even_if_its_conclusion_fails(bench: Bench) -> None:
