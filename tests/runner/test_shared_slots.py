@@ -85,7 +85,7 @@ async def test_slot_outlives_its_lease_while_its_server_lives(cache: Cache, name
         first_ms = await end_of(held, cache, name)
 
         async with asyncio.timeout(10):
-            while await end_of(held, cache, name) < first_ms + 1000 * LEASE_S:
+            while await end_of(held, cache, name) < first_ms + 1000 * LEASE_S:  # noqa: ASYNC110 - see `until_taken`
                 await asyncio.sleep(0.01)
 
         assert await there.take(task(2)) is None
@@ -140,7 +140,7 @@ async def test_flush_is_made_good_by_the_next_beat(cache: Cache, name: str) -> N
         await cache.evaluate("return redis.call('DEL', KEYS[1])", [f"mcp:slots:{name}:video"], ())
 
         async with asyncio.timeout(10):
-            while not await end_of(held, cache, name):
+            while not await end_of(held, cache, name):  # noqa: ASYNC110 - see `until_taken`
                 await asyncio.sleep(0.01)
 
         assert await there.take(task(2)) is None

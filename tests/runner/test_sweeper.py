@@ -340,3 +340,68 @@ async def test_sweeper_goes_on_after_the_store_was_away(bench: Bench, sweep: Swe
     await sweep.sweeper.stop()
 
     assert sweep.started == ["t_1"]
+
+
+async def test_task_put_off_while_the_sweeper_looks_is_still_known_to_wait(bench: Bench, sweep: Sweep) -> None:
+    due = bench.tasks.due
+
+    async def due_and_another(*arguments: object, **named: object) -> list[Task]:
+        found = await due(*arguments, **named)  # type: ignore[arg-type]
+        bench.runner.put_off(await bench.create("t_late"))
+        return found
+
+    bench.tasks.due = due_and_another  # type: ignore[method-assign]
+
+    await sweep.sweeper.sweep()
+
+    assert bench.runner.has_backlog is True
+
+
+async def test_platform_that_waits_holds_up_no_new_task_of_another(bench: Bench) -> None:
+    slow = replace(INFO, id="slow", max_running=1)
+    bench.runner.slots = Slots([INFO, slow], total=10)
+    sweep = Sweep(bench)
+    for n in range(2):
+        await bench.create(f"t_{n}", platform="slow")
+
+    await sweep.sweeper.sweep()
+
+    assert bench.runner.may_start(await bench.create("t_web")) is True
+    assert bench.runner.may_start(await bench.create("t_slow", platform="slow")) is False
+
+
+async def test_freed_slot_of_a_full_platform_wakes_the_sweeper_for_its_next_task(bench: Bench) -> None:
+    slow = replace(INFO, id="slow", max_running=1)
+    bench.runner.slots = Slots([INFO, slow], total=10)
+    sweep = Sweep(bench)
+    bench.runner.slots.take("slow")
+    bench.runner.put_off(await bench.create("t_1", platform="slow"))
+    await sweep.sweeper.start()
+    await sweep.sweeper.sweep()
+    sweep.sweeper._wake.clear()
+
+    bench.runner.slots.release("slow")
+    sweep.sweeper.wake()
+
+    assert sweep.sweeper._wake.is_set()
+    await sweep.sweeper.stop()
+
+
+async def test_ring_of_another_server_starts_what_it_put_off(bench: Bench, sweep: Sweep) -> None:
+    await sweep.sweeper.start()
+    await bench.create()
+
+    sweep.sweeper.heed_others()
+    await asyncio.wait_for(sweep.asked.wait(), 5)
+    await sweep.sweeper.stop()
+
+    assert sweep.started == ["t_1"]
+
+
+async def test_ring_wakes_nobody_where_every_slot_is_taken(bench: Bench, sweep: Sweep) -> None:
+    bench.runner.slots = Slots([INFO], total=1)
+    bench.runner.slots.take("web")
+
+    sweep.sweeper.heed_others()
+
+    assert not sweep.sweeper._wake.is_set()
