@@ -64,6 +64,7 @@ try:
     from backend.store.frontier import FrontierStore
     from backend.store.items import ItemStore
     from backend.store.slots import SlotBoard
+    from backend.store.stray_tasks import StrayTasks
     from backend.store.task_queries import TaskQueries
     from backend.store.tasks import TaskStore
 except ModuleNotFoundError as missing:
@@ -314,12 +315,13 @@ def _sweeper(
     clock: Clock, stores: Stores, runner: Runner, executors: dict[TaskKind, Executor], tasks: TaskService
 ) -> Sweeper:
     removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
+    strays = StrayTasks(stores.database, clock=clock)
     return Sweeper(
         *(stores.tasks, runner, executors),
         clock=clock,
         start_task=tasks.schedule_found,
         removals=removals,
-        chores=(stores.artifacts.sweep_files,),
+        chores=(stores.artifacts.sweep_files, lambda: strays.tell(runner.slots.platforms)),
     )
 
 
