@@ -83,7 +83,8 @@ class ArtifactFiles:
         for folder in self._parts.glob("*/"):
             if folder.name != self._token and _is_abandoned(folder.with_suffix(".lock")):
                 removed += sum(len(files) for _, _, files in os.walk(folder))
-                shutil.rmtree(folder)
+                # Another server that starts now may be removing the same.
+                shutil.rmtree(folder, ignore_errors=True)
                 folder.with_suffix(".lock").unlink(missing_ok=True)
         return removed
 

@@ -4,7 +4,9 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from backend.core.database import Database, settle, writes_counted
 from backend.domain.errors import TaskFailedError
 from backend.domain.generation import Artifact
 from backend.domain.task import Lease
+from backend.store.artifact_files import ArtifactFiles
 from backend.store.artifacts import ArtifactStore
 
 LEASE = Lease("t_1", "w_1", 1)
@@ -317,6 +320,26 @@ async def test_parts_of_a_living_process_are_left_alone(store: ArtifactStore, da
 
         assert await other.sweep_parts() == 0
         assert part.exists()
+
+
+def test_servers_that_start_at_once_on_one_folder_sweep_it_together(root: Path) -> None:
+    for number in range(60):
+        dead = root / "parts" / f"{number:012x}"
+        dead.mkdir(parents=True)
+        dead.with_suffix(".lock").touch()
+        for part in range(3):
+            (dead / f"{part}.mp4.part").write_bytes(b"half")
+    together = threading.Barrier(4)
+
+    def start(_: int) -> None:
+        files = ArtifactFiles(root)
+        together.wait()
+        files.sweep_parts()
+
+    with ThreadPoolExecutor(4) as servers:
+        list(servers.map(start, range(4)))
+
+    assert list((root / "parts").iterdir()) == []
 
 
 @pytest.mark.parametrize("wrong", [lambda store: store.part("../x"), lambda store: store.part("")])
