@@ -14,6 +14,11 @@ from backend.store.artifacts import ArtifactStore
 # One read of this size from a cold disk stays well under the 50 ms that `in_thread` asks for.
 CHUNK_BYTES = 262_144
 
+_ELSEWHERE = Text(
+    "文件可能在生成它的另一台服务器上，请访问那台服务器，或让各服务器共享 DATA_DIR/artifacts",
+    "It may lie on the server that made it: ask there, or let the servers share DATA_DIR/artifacts",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
@@ -46,19 +51,22 @@ class ArtifactService:
         return await self._artifacts.of_task(task_id)
 
     async def file(self, artifact_id: str) -> StoredFile:
-        """Return the artifact with its file. Raises NotFoundError when either is missing."""
+        """Return the artifact with its file. Raises NotFoundError when either is missing.
+
+        A file lies on the server that made it: others have it only when they share DATA_DIR/artifacts.
+        """
         artifact = await self._artifacts.get(artifact_id)
         if artifact is None:
             raise _not_found(artifact_id)
         path = self._artifacts.path_of(artifact)
         size_bytes = await in_thread(lambda: _size_of(path))
         if size_bytes is None:
-            raise _not_found(artifact_id)
+            raise _not_found(artifact_id, advice=_ELSEWHERE)
         return StoredFile(artifact, path, size_bytes)
 
 
-def _not_found(artifact_id: str) -> NotFoundError:
-    return NotFoundError(Text(f"文件不存在: {artifact_id}", f"No such file: {artifact_id}"))
+def _not_found(artifact_id: str, *, advice: Text | None = None) -> NotFoundError:
+    return NotFoundError(Text(f"文件不存在: {artifact_id}", f"No such file: {artifact_id}"), advice=advice)
 
 
 def _size_of(path: Path) -> int | None:

@@ -152,13 +152,14 @@ async def test_file_that_does_not_exist_is_404(api: ApiServer, artifact_id: str)
     assert (answer.status_code, answer.json()["code"]) == (404, 40402)
 
 
-async def test_file_lost_from_the_disk_is_404(api: ApiServer) -> None:
+async def test_file_that_is_not_on_this_server_is_404_and_says_where_it_may_be(api: ApiServer) -> None:
     one = await put(api)
     api.artifacts.path_of(one).unlink()
 
     answer = await api.client.get(f"/api/v1/artifacts/{one.artifact_id}")
 
-    assert answer.status_code == 404
+    assert (answer.status_code, answer.json()["code"]) == (404, 40402)
+    assert "DATA_DIR/artifacts" in answer.text
 
 
 async def test_reader_who_leaves_disturbs_nobody(api: ApiServer) -> None:
