@@ -249,6 +249,25 @@ async def test_store_that_does_not_answer_the_body_costs_the_task_nothing(bench:
     assert (task.status, task.attempt, task.lost) == (TaskStatus.PENDING, 0, 1)
 
 
+async def test_end_that_no_store_takes_in_time_is_one_line_of_the_log(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end_late(context: TaskContext) -> Ending:
+        bench.runner.live()[0].good_beat_at -= 21
+        return DONE
+
+    async def be_away(*arguments: object, **named: object) -> bool:
+        raise StoreUnavailableError("NetworkTimeout")
+
+    bench.executor.script = end_late
+    monkeypatch.setattr(bench.tasks, "finish", be_away)
+    with captured_log() as lines:
+        await bench.run(await bench.create())
+
+    assert any("a step of task t_1 is left: NetworkTimeout" in line for line in lines)
+    assert not any("ERROR" in line or "Traceback" in line for line in lines)
+
+
 @pytest.mark.parametrize("error", [StoreUnavailableError("NetworkTimeout"), RuntimeError("Event loop is closed")])
 async def test_cancel_of_a_task_that_is_about_to_go_back_ends_it_at_once(bench: Bench, error: Exception) -> None:
     async def be_cancelled_and_fail(context: TaskContext) -> Ending:
