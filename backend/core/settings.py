@@ -187,10 +187,15 @@ class Settings(BaseSettings):
         allowed="auto, held, thread",
     )
     max_running_tasks: int = _setting(
-        200, "Tasks that run at once in this process.", unit="tasks", allowed="1 to 10000", ge=1, le=10_000
+        200,
+        "Tasks that run at once in this process; each server has its own, platforms' caps hold over all servers.",
+        unit="tasks",
+        allowed="1 to 10000",
+        ge=1,
+        le=10_000,
     )
     max_running_crawls: int = _setting(
-        20, "Crawl tasks among them.", unit="tasks", allowed="1 to 10000", ge=1, le=10_000
+        20, "Crawl tasks among them, in this process.", unit="tasks", allowed="1 to 10000", ge=1, le=10_000
     )
     max_attempts: int = _setting(
         3,
