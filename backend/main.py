@@ -39,7 +39,7 @@ try:
     from backend.crawl.executor import CrawlExecutor
     from backend.crawl.platform import CrawlTools
     from backend.crawl.registry import PlatformRegistry, load_platforms
-    from backend.domain.errors import StoreUnavailableError
+    from backend.domain.errors import StoreRefusedError, StoreUnavailableError
     from backend.domain.execution import Executor
     from backend.domain.task import TaskKind, TaskStatus
     from backend.generate.executor import GenerateExecutor
@@ -53,9 +53,11 @@ try:
     from backend.runner.slots import Slots
     from backend.runner.sweeper import Sweeper
     from backend.services.artifact_service import ArtifactService
+    from backend.services.batch_service import BatchService
     from backend.services.code_version import CodeVersion
     from backend.services.item_service import ItemService
     from backend.services.platform_service import PlatformService
+    from backend.services.set_service import SetService
     from backend.services.system_service import Live, RunnerState, SystemParts, SystemService
     from backend.services.task_requests import Platform, TaskDefaults, TaskDrafter
     from backend.services.task_service import TaskService
@@ -66,6 +68,7 @@ try:
     from backend.store.slots import SlotBoard
     from backend.store.stray_tasks import StrayTasks
     from backend.store.task_queries import TaskQueries
+    from backend.store.task_sets import TaskSets
     from backend.store.tasks import TaskStore
 except ModuleNotFoundError as missing:
     sys.stderr.write(
@@ -91,6 +94,7 @@ class Stores:
     database: Database
     cache: Cache
     tasks: TaskStore
+    sets: TaskSets
     queries: TaskQueries
     events: EventStore
     items: ItemStore
@@ -128,7 +132,7 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
     except EmbeddedStoreError as error:
         raise StartError(error.message.both()) from error
     stores = _stores(settings, clock, database, cache)
-    await stores.ensure_indexes()
+    await _ensure_indexes(stores)
     closing.push_async_callback(stores.artifacts.close)
     await stores.artifacts.sweep_parts()
     tools = await _open_tools(settings, closing)
@@ -144,6 +148,17 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
     closing.push_async_callback(running.sweeper.stop)
     logger.info("✅ 所有服务初始化完成！")
     return running
+
+
+async def _ensure_indexes(stores: Stores) -> None:
+    try:
+        with stores.database.building_indexes():
+            await stores.ensure_indexes()
+    except StoreRefusedError as error:
+        raise StartError(
+            f"MongoDB 拒绝建立索引，请删除冲突的索引后重试 ({error.detail}) / MongoDB refused an index:"
+            f" drop the one that is in its way, then start again ({error.detail})"
+        ) from error
 
 
 async def _start_embedded(settings: Settings, closing: AsyncExitStack) -> EmbeddedStores:
@@ -200,6 +215,7 @@ def _stores(settings: Settings, clock: Clock, database: Database, cache: Cache) 
         database=database,
         cache=cache,
         tasks=TaskStore(database, clock=clock),
+        sets=TaskSets(database, clock=clock),
         queries=TaskQueries(database),
         events=EventStore(database),
         items=ItemStore(database),
@@ -275,14 +291,19 @@ async def _open_runner(
     )
     await runner.start()
     closing.push_async_callback(runner.stop)
-    tasks = _task_service(settings, clock, stores, tools, runner)
+    drafter = _drafter(settings, tools)
+    tasks = _task_service(clock, stores, drafter, runner)
+    sets = SetService(stores.tasks, stores.sets, stores.queries, cache=stores.cache, clock=clock, runner=runner)
     sweeper = _sweeper(clock, stores, runner, executors, tasks)
     tasks.recount_with(sweeper)
+    sets.recount_with(sweeper)
     if bell is not None:
         runner.when_put_off(bell.ring)
         bell.when_rung(sweeper.heed_others)
     services = Services(
         tasks=tasks,
+        batches=BatchService(tasks, store=stores.tasks, sets=stores.sets, clock=clock, drafter=drafter),
+        sets=sets,
         items=ItemService(stores.items, stores.frontier),
         artifacts=ArtifactService(stores.artifacts),
         platforms=PlatformService(known.values()),
@@ -325,17 +346,21 @@ def _sweeper(
     )
 
 
-def _task_service(settings: Settings, clock: Clock, stores: Stores, tools: Tools, runner: Runner) -> TaskService:
+def _drafter(settings: Settings, tools: Tools) -> TaskDrafter:
     defaults = TaskDefaults(
         max_attempts=settings.max_attempts,
         deadline_s={TaskKind.CRAWL: settings.crawl_deadline_s, TaskKind.GENERATE: settings.generate_deadline_s},
         is_held=settings.execution_mode == "held",
     )
+    return TaskDrafter(tools.known, policy=tools.policy, defaults=defaults)
+
+
+def _task_service(clock: Clock, stores: Stores, drafter: TaskDrafter, runner: Runner) -> TaskService:
     return TaskService(
         *(stores.tasks, stores.queries, stores.events),
         cache=stores.cache,
         clock=clock,
-        drafter=TaskDrafter(tools.known, policy=tools.policy, defaults=defaults),
+        drafter=drafter,
         runner=runner,
     )
 

@@ -24,8 +24,10 @@ from backend.domain.text import Text
 
 if TYPE_CHECKING:
     from backend.services.artifact_service import ArtifactService
+    from backend.services.batch_service import BatchService
     from backend.services.item_service import ItemService
     from backend.services.platform_service import PlatformService
+    from backend.services.set_service import SetService
     from backend.services.system_service import SystemService
     from backend.services.task_service import TaskService
 
@@ -47,6 +49,8 @@ class Services:
     """The use cases behind the handlers; made in main.py, handed to `make_app`."""
 
     tasks: "TaskService"
+    batches: "BatchService"
+    sets: "SetService"
     items: "ItemService"
     artifacts: "ArtifactService"
     platforms: "PlatformService"

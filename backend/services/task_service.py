@@ -3,6 +3,8 @@
 import asyncio
 import random
 import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -68,6 +70,8 @@ class TaskService:
         self._runner = runner
         self._recounter: Recounter | None = None
         self._creating: set[str] = set()
+        # Platforms by task, from the spawn to the first step of what was spawned, which takes the slot.
+        self._spawned: dict[str, str] = {}
         # Ids must be unlike, not secret: asking the system for each would cost 0.1 ms (measured).
         self._chance = random.Random(secrets.randbits(128))  # noqa: S311 - see above
 
@@ -93,12 +97,8 @@ class TaskService:
             raise
 
     async def _store_and_schedule(self, new: NewTask) -> Created:
-        task_id = self._new_id()
-        self._creating.add(task_id)
-        try:
-            task, is_replay = await self._tasks.create(task_id, new)
-        finally:
-            self._creating.discard(task_id)
+        with self.creating() as new_id:
+            task, is_replay = await self._tasks.create(new_id(), new)
         if is_replay:
             return Created(task, is_replay=True)
         if task.status is TaskStatus.HELD:
@@ -108,11 +108,27 @@ class TaskService:
             self.schedule_new(task)
         return Created(task, is_replay=False)
 
+    @contextmanager
+    def creating(self) -> Iterator[Callable[[], str]]:
+        """Yield what makes ids of new tasks; those are not started by the sweeper while inside."""
+        made: set[str] = set()
+
+        def new_id() -> str:
+            task_id = self._new_id()
+            made.add(task_id)
+            self._creating.add(task_id)
+            return task_id
+
+        try:
+            yield new_id
+        finally:
+            self._creating -= made
+
     def schedule_new(self, task: Task) -> None:
         """Schedule a task that has just become pending, unless it is not due or must queue behind older ones."""
         if task.run_at > self._clock.now():
             return
-        if self._runner.may_start(task):
+        if self._runner.may_start(task) and self._has_room_beside_spawned(task):
             self.schedule(task)
         else:
             self._runner.put_off(task)
@@ -121,7 +137,17 @@ class TaskService:
         """Start the work on the server's own loop; the sweeper is given this same callable."""
         # asyncio.create_task here once bound the work to whatever loop was current, and tasks were lost with
         # a loop error; spawn_callback on the server's loop is the mend (docs/decisions/0002).
+        self._spawned[task.task_id] = task.platform
         tornado.ioloop.IOLoop.current().spawn_callback(self._execute_task, task)
+
+    def _has_room_beside_spawned(self, task: Task) -> bool:
+        """Whether a slot is left when all that was spawned in this step of the loop has taken its own."""
+        if not self._spawned:
+            return True
+        plan = self._runner.slots.plan()
+        for platform in self._spawned.values():
+            plan.take(platform)
+        return plan.has_free(task.platform)
 
     def schedule_found(self, task: Task) -> None:
         """Start a task that the sweeper found; one whose create has not returned yet is started by that."""
@@ -129,6 +155,7 @@ class TaskService:
             self.schedule(task)
 
     async def _execute_task(self, task: Task) -> None:
+        self._spawned.pop(task.task_id, None)
         async with self._runner.attempt(task) as attempt:
             if attempt is None:
                 return
@@ -147,6 +174,10 @@ class TaskService:
     async def list(self, query: TaskQuery) -> TaskPage:
         """Return a page of tasks. Raises BadCursorError."""
         return await self._queries.page(query)
+
+    async def facets(self, query: TaskQuery) -> Mapping[str, Mapping[str, int]]:
+        """Return how many of the tasks that match there are by status, kind and platform."""
+        return await self._queries.facets(query)
 
     async def logs(
         self, task_id: str, *, limit: int, after: int | None = None, before: int | None = None, level: str = "debug"

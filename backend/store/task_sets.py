@@ -94,12 +94,11 @@ class TaskSets:
         rows = await self._db.do(self._tasks.find(query).to_list(None))
         return {name: row for row in rows for name in (row["_id"], row.get("idempotency_key")) if name is not None}
 
-    async def was_used_otherwise(self, created_by: str, keys: Sequence[str], body_hash: str) -> bool:
-        """Tell whether one of these Idempotency-Keys belongs to a task that was made of another body."""
-        query = {
-            **{"created_by": created_by, "idempotency_key": {"$in": list(keys)}},
-            "body_hash": {"$ne": body_hash},
-        }
+    async def was_used_otherwise(self, created_by: str, call_key: str, body_hash: str) -> bool:
+        """Tell whether this Idempotency-Key of a whole call belongs to tasks that were made of another body."""
+        # Each of its tasks has this key, a space and its number; "!" is what comes right after a space.
+        keys = {"$gte": f"{call_key} ", "$lt": f"{call_key}!"}
+        query = {"created_by": created_by, "idempotency_key": keys, "body_hash": {"$ne": body_hash}}
         return await self._db.do(self._tasks.find_one(query, {"_id": 1})) is not None
 
     # -- cancel --------------------------------------------------------------------------------------------------

@@ -19,15 +19,20 @@ from backend.api.tasks.records import (
     record_out,
 )
 from backend.api.tasks.schemas import (
+    CancelQuery,
     CreateQuery,
     DeleteQuery,
     GetQuery,
     ListQuery,
     LogQuery,
+    TaskBulk,
     TaskCreate,
+    read_bulk,
+    read_entry,
     read_key,
     read_request,
 )
+from backend.api.tasks.set_records import BatchOut, SetCancelledOut, batch_out, cancelled_out, facets_out
 from backend.domain.errors import TaskNotFoundError
 from backend.domain.task import Task
 from backend.domain.text import Text
@@ -78,9 +83,42 @@ class TasksHandler(TaskPartHandler):
             self.write_data(record_out(made.task, (), self.speech), _CREATED)
 
     async def get(self) -> None:
-        """List tasks."""
+        """List tasks; with `?facets=1` also how many there are of each status, kind and platform."""
         query = self.read_query(ListQuery)
-        self.write_data(list_out(await self.services.tasks.list(query.to_query()), self.speech))
+        asked = query.to_query()
+        page = list_out(await self.services.tasks.list(asked), self.speech)
+        if query.facets:
+            page["facets"] = facets_out(await self.services.tasks.facets(asked))
+        self.write_data(page)
+
+    async def delete(self) -> None:
+        """Cancel all that match the filters, whether or not the caller stays to hear of it."""
+        query = self.read_query(CancelQuery).to_query()
+        self.write_data(cancelled_out(await self.services.sets.cancel(query, by=self.caller)), _CANCELLED)
+
+    def on_connection_close(self) -> None:
+        """Go on with a cancel: begun on many tasks it is not left half-way, and a server that leaves waits for it."""
+        if self.request.method != "DELETE":
+            super().on_connection_close()
+
+
+class TaskBulkHandler(ApiHandler):
+    """Many tasks."""
+
+    async def post(self) -> None:
+        """Make a task of each good entry; the same Idempotency-Key and body give the first ones."""
+        query = self.read_query(CreateQuery)
+        key = read_key(self.request.headers.get("Idempotency-Key"))
+        title, entries = read_bulk(self.read_body())
+        batch = await self.services.batches.create(
+            *(entries, read_entry),
+            batch_title=title,
+            idempotency_key=key,
+            require_available=query.require_available,
+        )
+        if batch.is_replay:
+            self.set_header("Idempotent-Replay", "true")
+        self.write_data(batch_out(batch, self.speech, self.request_id), _CREATED)
 
 
 class TaskHandler(TaskPartHandler):
@@ -188,6 +226,27 @@ ROUTES = (
                 answer_headers={"Idempotent-Replay": "true when the task was there already"},
             ),
             "get": Operation("List tasks", TaskList, query=ListQuery, errors=("BAD_CURSOR",)),
+            "delete": Operation(
+                "Cancel all tasks that match",
+                SetCancelledOut,
+                query=CancelQuery,
+                errors=("FILTER_REQUIRED", "SHUTTING_DOWN"),
+            ),
+        },
+    ),
+    Route(
+        "/api/v1/tasks/bulk",
+        TaskBulkHandler,
+        {
+            "post": Operation(
+                "Create up to 1,000 tasks; a bad one does not spoil the others",
+                BatchOut,
+                query=CreateQuery,
+                body=TaskBulk,
+                errors=("IDEMPOTENCY_CONFLICT", "SHUTTING_DOWN"),
+                headers={"Idempotency-Key": "Of the whole call: the same key and body return the first tasks"},
+                answer_headers={"Idempotent-Replay": "true when all the tasks were there already"},
+            ),
         },
     ),
     Route(

@@ -1,7 +1,7 @@
 """A task as it is shown: the whole record, and the shorter one of lists."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -205,6 +205,14 @@ class Purged(TypedDict):
     purged: Literal[True]
 
 
+class Facets(TypedDict):
+    """How many of the tasks that match there are of each."""
+
+    status: dict[str, int]
+    kind: dict[str, int]
+    platform: dict[str, int]
+
+
 class TaskList(TypedDict):
     """A page of tasks; `total` counts to 1,000 at most, `stream_cursor` is null while there is no stream."""
 
@@ -213,6 +221,7 @@ class TaskList(TypedDict):
     total: int
     total_is_capped: bool
     stream_cursor: str | None
+    facets: NotRequired[Facets]
 
 
 class LogLineOut(TypedDict):

@@ -1,16 +1,25 @@
 """The shapes of a task: what is sent to make one, what is asked of a list, what is shown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 from backend.api.query import QueryModel
 from backend.api.shapes import Cursor, Limit, PageQuery, Word
 from backend.api.tasks.records import Status
-from backend.domain.errors import FieldProblem, ValidationFailedError
+from backend.domain.errors import FieldProblem, FilterRequiredError, ValidationFailedError
 from backend.domain.task import ACTIVE_STATUSES, TaskKind, TaskStatus
 from backend.domain.text import Text
 from backend.services.field_problems import problems_of, unknown_name
@@ -22,6 +31,7 @@ MAX_LABELS = 20
 MAX_LABEL_CHARS = 50
 MAX_DEADLINE_S = 31_536_000
 MAX_IDS = 200
+MAX_TASKS = 1_000
 _TIME_WANTED = {"zh": "须为带时区的 RFC 3339 时间", "en": "Must be an RFC 3339 time with its zone"}
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 _KEY = re.compile(r"[!-~]{1,200}")
@@ -112,6 +122,32 @@ def _not_yet(body: Mapping[str, Any]) -> list[FieldProblem]:
     return [FieldProblem("webhook", "NOT_AVAILABLE", Text("此版本还没有 webhook", "This version has no webhooks yet"))]
 
 
+class TaskBulk(BaseModel):
+    """Tasks to be made together. Each is checked by itself, in either form of POST /tasks."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+    batch_title: Title | None = None
+    tasks: list[SkipValidation[TaskCreate]] = Field(min_length=1, max_length=MAX_TASKS)
+
+
+def read_bulk(body: Mapping[str, Any]) -> tuple[str | None, Sequence[object]]:
+    """Return title and entries of POST /tasks/bulk, the entries not looked at. Raises ValidationFailedError."""
+    try:
+        bulk = TaskBulk.model_validate(body)
+    except ValidationError as error:
+        raise ValidationFailedError(problems_of(error, known_names=TaskBulk.model_fields)) from None
+    return bulk.batch_title, bulk.tasks
+
+
+def read_entry(entry: object) -> TaskRequest:
+    """Return one entry of POST /tasks/bulk, checked as the body of POST /tasks. Raises ValidationFailedError."""
+    if not isinstance(entry, dict):
+        text = Text("每个任务必须是一个 JSON 对象", "A task must be a JSON object")
+        raise ValidationFailedError([FieldProblem("", "WRONG_TYPE", text)])
+    return read_request(entry)
+
+
 class CreateQuery(QueryModel):
     """How a task is made."""
 
@@ -149,8 +185,8 @@ StatusWord = Literal["active", Status]
 Sort = Literal["created_at", "-created_at", "updated_at", "-updated_at", "priority", "-priority"]
 
 
-class ListQuery(QueryModel):
-    """Filters, order and page of a list of tasks. Lists are separated by commas."""
+class FilterQuery(QueryModel):
+    """Which tasks. Lists are separated by commas."""
 
     status: tuple[StatusWord, ...] = Field((), max_length=20, description="`active` is every state that is not final")
     kind: TaskKind | None = None
@@ -164,14 +200,36 @@ class ListQuery(QueryModel):
     created_from: Moment | None = Field(None, description="At this time or later")
     created_to: Moment | None = Field(None, description="Before this time")
     schedule_id: Word | None = None
-    sort: Sort = "-created_at"
-    cursor: Cursor | None = None
-    limit: Limit = 50
 
     def to_query(self) -> TaskQuery:
         """Return what the store is asked."""
-        values = self.model_dump(exclude={"status", "q"})
+        values = self.model_dump(exclude={"status", "q", "facets"})
         return TaskQuery(**values, statuses=_statuses(self.status), text=self.q or None)
+
+
+class ListQuery(FilterQuery):
+    """Filters, order and page of a list of tasks; `facets` counts what there is of each status, kind and platform."""
+
+    sort: Sort = "-created_at"
+    cursor: Cursor | None = None
+    limit: Limit = 50
+    facets: bool = False
+
+
+class CancelQuery(FilterQuery):
+    """Filters of a cancel, at least one. An empty list is refused here: it would be no filter at all."""
+
+    status: tuple[StatusWord, ...] = Field((), min_length=1, max_length=20, description="Final ones match nothing")
+    ids: tuple[Word, ...] = Field((), min_length=1, max_length=MAX_IDS)
+
+    def to_query(self) -> TaskQuery:
+        """Return what the store is asked. Raises FilterRequiredError when nothing narrows it."""
+        if not self.model_fields_set:
+            raise FilterRequiredError(
+                Text("至少需要一个筛选条件", "At least one filter is needed"),
+                advice=Text("要取消全部任务，请用 status=active", "To cancel every task, send status=active"),
+            )
+        return super().to_query()
 
 
 def _statuses(asked: tuple[StatusWord, ...]) -> tuple[TaskStatus, ...]:
