@@ -13,35 +13,40 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 # Motor reads this when it is imported: the default is 5 threads a core, and a read behind ten slow ones took 416 ms.
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 
+import pymongo
 from loguru import logger
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import WriteConcern
-from pymongo.errors import (
-    ConnectionFailure,
-    ExecutionTimeout,
-    InvalidOperation,
-    OperationFailure,
-    PyMongoError,
-    WTimeoutError,
-)
+from pymongo.errors import BulkWriteError, ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
 
 from backend.core.clock import Clock
-from backend.domain.errors import StoreUnavailableError
+from backend.domain.errors import StoreRefusedError, StoreUnavailableError
 
 T = TypeVar("T")
 Document = dict[str, Any]
 
 _SLOW_READS_AT_ONCE = 4
+# The driver looks after the server so often, and after as long again without an answer drops all its connections:
+# with its own defaults (10 and 20 s) calls went on dying on connections that a firewall had forgotten.
+_LOOK_EVERY_MS = 2_000
+# More connections than are needed now are closed after so long (the default keeps a burst's for good).
+_IDLE_MS = 30_000
+_INDEXES_WITHIN_S = 600.0
+_WORDS_SHOWN = 300
+# Codes of a server that is leaving, or that gave up on another member in time (the driver's own list of retryable
+# errors): https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
+_AWAY_CODES = frozenset({6, 7, 89, 91, 134, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436})
 _writes_of_run: contextvars.ContextVar[set[asyncio.Future[Any]] | None] = contextvars.ContextVar(
     "writes_of_run", default=None
 )
 
 
+_given_s: contextvars.ContextVar[float | None] = contextvars.ContextVar("given_s", default=None)
 _is_ahead_of_journal: contextvars.ContextVar[bool] = contextvars.ContextVar("is_ahead_of_journal", default=False)
 
 
@@ -129,10 +134,26 @@ class Database:
             self._collections[name, is_ahead] = found
         return found
 
+    @contextmanager
+    def building_indexes(self) -> Iterator[None]:
+        """Give the operations inside the time that an index of many documents takes.
+
+        Raises StoreRefusedError when the server will not have one of them.
+        """
+        token = _given_s.set(_INDEXES_WITHIN_S)
+        try:
+            with pymongo.timeout(_INDEXES_WITHIN_S):
+                yield
+        except OperationFailure as error:
+            raise StoreRefusedError(f"{_word_of(error)}: {_said_by(error)}") from error
+        finally:
+            _given_s.reset(token)
+
     async def do(self, operation: Awaitable[T]) -> T:
         """Await one store operation; cancelling this await leaves it running, and remembered.
 
-        Raises StoreUnavailableError when the server cannot be reached in time; DuplicateKeyError and
+        Raises StoreUnavailableError when the server does not answer in time, counted from here: an operation may
+        have to wait for one of the driver's threads, and its own time begins only then. DuplicateKeyError and
         BulkWriteError pass through to the store that knows what they mean.
         """
         future = asyncio.ensure_future(operation)
@@ -142,11 +163,17 @@ class Database:
                 future.add_done_callback(owner.discard)
         future.add_done_callback(_take_error)
         try:
-            return await asyncio.shield(future)
-        except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as error:
-            raise StoreUnavailableError(type(error).__name__) from error
+            # Leaves the operation alone, whatever becomes of this await.
+            await asyncio.wait({future}, timeout=_given_s.get() or self._timeout_s)
+            if not future.done():
+                raise StoreUnavailableError("no answer in time")
+            return future.result()
         except InvalidOperation as error:
             raise _closed_or_same(error) from error
+        except PyMongoError as error:
+            if not _is_away(error):
+                raise
+            raise StoreUnavailableError(type(error).__name__) from error
 
     async def slow(self, operation: Callable[[], Awaitable[T]]) -> T:
         """Do a read that may take long, at most four of them at once, so that quick ones do not wait behind."""
@@ -192,6 +219,9 @@ class Database:
             io_loop=asyncio.get_running_loop(),
             tz_aware=True,
             timeoutMS=int(self._timeout_s * 1000),
+            connectTimeoutMS=int(self._timeout_s * 1000),
+            heartbeatFrequencyMS=_LOOK_EVERY_MS,
+            maxIdleTimeMS=_IDLE_MS,
             appname="mediacrawer-pro",
         )
 
@@ -213,6 +243,21 @@ def _take_error(future: asyncio.Future[Any]) -> None:
     # An operation whose caller was cancelled has nobody to read its error: read it, so that no warning is logged.
     if not future.cancelled():
         future.exception()
+
+
+def _is_away(error: PyMongoError) -> bool:
+    """Whether it says that the server does not answer, or is about to leave: the effect is unknown."""
+    if isinstance(error, ConnectionFailure) or error.timeout:
+        return True
+    if isinstance(error, BulkWriteError):
+        details = cast("Document", error.details)
+        said = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
+        return any(one.get("code") in _AWAY_CODES for one in said)
+    return isinstance(error, OperationFailure) and error.code in _AWAY_CODES
+
+
+def _said_by(error: OperationFailure) -> str:
+    return str((error.details or {}).get("errmsg", ""))[:_WORDS_SHOWN]
 
 
 def _word_of(error: PyMongoError | ValueError) -> str:

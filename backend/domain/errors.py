@@ -8,6 +8,7 @@ MediaCrawerError
 |   `-- BadCursorError, FilterRequiredError
 |-- StoreUnavailableError       MongoDB does not answer
 |   `-- CacheUnavailableError   Redis does not answer
+|-- StoreRefusedError           MongoDB will not have what the program needs (an index)
 |-- ShuttingDownError
 |-- LeaseLostError              a write found that the task is no longer ours
 |-- TaskFailedError             the work itself failed; becomes the record's `error`
@@ -129,6 +130,14 @@ class StoreUnavailableError(MediaCrawerError):
 
 class CacheUnavailableError(StoreUnavailableError):
     """Redis does not answer: the work goes on, more slowly; never the caller's problem."""
+
+
+class StoreRefusedError(MediaCrawerError):
+    """MongoDB answers, and will not have what the program needs; `detail` holds its words."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Text("MongoDB 拒绝了必要的操作", "MongoDB refused what is needed"))
+        self.detail = detail
 
 
 class ShuttingDownError(MediaCrawerError):
