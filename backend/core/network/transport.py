@@ -188,7 +188,8 @@ class GateTransport(httpx.AsyncBaseTransport):
 
     async def _open_kept(self, request: httpx.Request, route: Route, deadline_at: float) -> Exchange | None:
         """Take a slot and a waiting connection when both are there: nothing is waited for, so no timer is needed."""
-        if self._slots.locked():
+        if self._requests > self._limits.requests:
+            # Some of them queue; a look at the semaphore itself costs more.
             return None
         connection = await self._keeping.kept(route)
         if connection is None:

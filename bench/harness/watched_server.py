@@ -1,0 +1,87 @@
+"""The server with a watch on its loop: once a second it writes how late the loop woke a sleeper, and what it holds.
+
+`python -m bench.harness.watched_server FILE` runs backend/main.py so; each line of FILE is one JSON object.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+
+from backend import main
+from backend.core.settings import Settings
+from bench.harness.server import ServerPlan
+
+STEP_S = 0.02
+_STEPS_A_LINE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedPlan(ServerPlan):
+    """A server that writes its watch into `watch`."""
+
+    watch: Path
+
+    @property
+    def command(self) -> list[str]:
+        """What is run, in the project's root."""
+        return [sys.executable, "-m", "bench.harness.watched_server", str(self.watch)]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One second of a server's loop: `at` by time.time(), lags in ms, asyncio tasks, blocks of Python's memory."""
+
+    at: float
+    lags_ms: Sequence[float]
+    tasks: int
+    blocks: int
+
+
+def watched(path: Path, *, since: float = 0.0) -> list[Watched]:
+    """Return the lines of a watch from the moment `since` on; a line that is being written is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")[:-1]
+    found = [Watched(**orjson.loads(line)) for line in lines]
+    return [one for one in found if one.at >= since]
+
+
+async def _watch(out: TextIO) -> None:
+    while True:
+        lags_ms = []
+        for _ in range(_STEPS_A_LINE):
+            begun = time.perf_counter()
+            await asyncio.sleep(STEP_S)
+            lags_ms.append(round((time.perf_counter() - begun - STEP_S) * 1000, 2))
+        line = {
+            "at": time.time(),
+            "lags_ms": lags_ms,
+            "tasks": len(asyncio.all_tasks()),
+            "blocks": sys.getallocatedblocks(),
+        }
+        out.write(orjson.dumps(line).decode() + "\n")
+        out.flush()
+
+
+def _with_watch(serve: Any, path: Path) -> Any:
+    async def main_with_watch(settings: Settings) -> Any:
+        with path.open("w", encoding="utf-8") as out:
+            watch = asyncio.create_task(_watch(out), name="bench-watch")
+            try:
+                return await serve(settings)
+            finally:
+                watch.cancel()
+                await asyncio.wait({watch})
+
+    return main_with_watch
+
+
+if __name__ == "__main__":
+    main.main = _with_watch(main.main, Path(sys.argv[1]))
+    sys.exit(main.run())
