@@ -1,5 +1,6 @@
 """The lines of tasks' logs (lifecycle.md §7): numbered without gaps for the reader, safe from a zombie's."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from backend.core.database import Database
 from backend.domain.log import LEVELS, LogLine
 from backend.domain.task import Lease, Task
+from backend.store.task_changes import Announcer, Unannounced
 from backend.store.task_documents import Document
 
 _DUPLICATE = 11000
@@ -31,29 +33,24 @@ class EventStore:
     frozen and thawed run writes late is never shown. Indexes: {task_id, seq}.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, announcer: Announcer | None = None) -> None:
         self._db = database
+        self._announcer = announcer or Unannounced()
 
     async def ensure_indexes(self) -> None:
         """Make the index that is missing."""
         await self._db.do(self._events.create_index([("task_id", ASCENDING), ("seq", ASCENDING)]))
 
     async def add_lines(self, lines: Sequence[tuple[Lease, LogLine]]) -> None:
-        """Insert lines in order; a line that is there already is passed over."""
+        """Insert lines in order, then announce them; a line that is there already is passed over."""
         documents = [_document(lease, line) for lease, line in lines]
-        if self._db.is_memory:
-            await self._add_singly(documents)
-            return
-        while documents:
-            try:
-                await self._db.do(self._events.insert_many(documents, ordered=True))
-            except BulkWriteError as error:
-                failed = error.details["writeErrors"][0]
-                if failed["code"] != _DUPLICATE:
-                    raise
-                documents = documents[failed["index"] + 1 :]
-            else:
-                return
+        await (self._add_singly(documents) if self._db.is_memory else self._add_in_order(documents))
+        for lease, group in itertools.groupby(lines, key=lambda one: one[0]):
+            self._announcer.lines(lease, [line for _, line in group])
+
+    def announce_items(self, lease: Lease, *, added: int, stored: int) -> None:
+        """Tell whoever follows the task that a run of it has stored items."""
+        self._announcer.items(lease, added=added, stored=stored)
 
     async def last_visible_seq(self, task: Task) -> int:
         """Return the number of the last line a reader sees, 0 when there is none."""
@@ -84,6 +81,18 @@ class EventStore:
     @property
     def _events(self) -> Any:
         return self._db.collection("events")
+
+    async def _add_in_order(self, documents: Sequence[Document]) -> None:
+        while documents:
+            try:
+                await self._db.do(self._events.insert_many(documents, ordered=True))
+            except BulkWriteError as error:
+                failed = error.details["writeErrors"][0]
+                if failed["code"] != _DUPLICATE:
+                    raise
+                documents = documents[failed["index"] + 1 :]
+            else:
+                return
 
     async def _add_singly(self, documents: Sequence[Document]) -> None:
         for document in documents:

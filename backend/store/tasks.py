@@ -34,7 +34,7 @@ from backend.domain.task import (
     Upstream,
 )
 from backend.domain.text import Text
-from backend.store.task_changes import NOT_ANNOUNCED, Announcer, Unannounced
+from backend.store.task_changes import Announcer, Unannounced, announced
 from backend.store.task_documents import Document, document_of, task_of
 from backend.store.task_queries import INDEXES as LIST_INDEXES
 from backend.store.task_updates import (
@@ -257,7 +257,7 @@ class TaskStore:
             if await self._leave(lease, {"status": before}, values, entry):
                 crash_point("after_finish")
                 return True
-        row = await self._db.do(self._tasks.find_one({"_id": task.task_id}, NOT_ANNOUNCED))
+        row = await self._db.do(self._tasks.find_one({"_id": task.task_id}, announced()))
         if row is None or row.get("ended_fence") != lease.fence:
             return False
         self._changed(row)
@@ -459,9 +459,7 @@ class TaskStore:
     async def _take(self, query: Document, update: Document) -> bool:
         """Update one document without reading back what lists do not show; say whether it matched."""
         document = await self._db.do(
-            self._tasks.find_one_and_update(
-                query, update, projection=NOT_ANNOUNCED, return_document=ReturnDocument.AFTER
-            )
+            self._tasks.find_one_and_update(query, update, projection=announced(), return_document=ReturnDocument.AFTER)
         )
         if document is not None:
             self._changed(document)
