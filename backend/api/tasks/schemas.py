@@ -217,18 +217,23 @@ class ListQuery(FilterQuery):
 
 
 class CancelQuery(FilterQuery):
-    """Filters of a cancel, at least one. An empty list is refused here: it would be no filter at all."""
-
-    status: tuple[StatusWord, ...] = Field((), min_length=1, max_length=20, description="Final ones match nothing")
-    ids: tuple[Word, ...] = Field((), min_length=1, max_length=MAX_IDS)
+    """Filters of a cancel, at least one; final states match nothing."""
 
     def to_query(self) -> TaskQuery:
-        """Return what the store is asked. Raises FilterRequiredError when nothing narrows it."""
+        """Return what the store is asked.
+
+        Raises FilterRequiredError when nothing narrows it, and ValidationFailedError for an empty list: whoever sends
+        `ids=` with nothing behind it does not mean all tasks.
+        """
         if not self.model_fields_set:
             raise FilterRequiredError(
                 Text("至少需要一个筛选条件", "At least one filter is needed"),
                 advice=Text("要取消全部任务，请用 status=active", "To cancel every task, send status=active"),
             )
+        empty = sorted(name for name in self.model_fields_set if getattr(self, name) == ())
+        if empty:
+            text = Text("至少需要 1 项", "At least 1 entry")
+            raise ValidationFailedError([FieldProblem(name, "TOO_FEW", text) for name in empty])
         return super().to_query()
 
 
