@@ -420,3 +420,28 @@ async def test_lines_of_a_later_run_go_on_where_the_visible_ones_end(bench: Benc
 async def make_due(bench: Bench) -> None:
     tasks = bench.tasks._tasks
     await bench.tasks._db.do(tasks.update_one({"_id": "t_1"}, {"$set": {"run_at": bench.clock.now()}}))
+
+
+async def test_task_given_back_when_the_server_leaves_keeps_its_place_in_the_queue(bench: Bench) -> None:
+    bench.executor.script = hang
+    created = await bench.create()
+    run = asyncio.create_task(bench.run(created))
+    await bench.executor.begun.wait()
+    await bench.create("t_newer")
+
+    await bench.runner.drain(grace_s=5)
+    await run
+
+    due = await bench.tasks.due(["web"], limit=10)
+    assert [task.task_id for task in due] == ["t_1", "t_newer"]
+
+
+async def test_task_whose_lease_was_lost_keeps_its_place_in_the_queue(bench: Bench) -> None:
+    taken = await bench.tasks.claim(await bench.create(), worker_id="w-gone", claim_id="c", lease_s=30)
+    assert taken is not None
+    await bench.create("t_newer")
+
+    await bench.tasks.reap(taken, even_if_alive=True)
+
+    due = await bench.tasks.due(["web"], limit=10)
+    assert [task.task_id for task in due] == ["t_1", "t_newer"]
