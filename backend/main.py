@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -431,7 +431,10 @@ async def main(settings: Settings) -> int:
     stop = _stop_on_signals()
     clock = Clock()
     async with AsyncExitStack() as closing:
-        running = await startup(settings, clock, closing)
+        running = await _unless_stopped(startup(settings, clock, closing), stop)
+        if running is None:
+            logger.info("👋 MediaCrawer Pro 正在关闭...")
+            return 0
         # What the start has made stays: without this every full collection looks at all of it, some 0.1 s.
         gc.collect()
         gc.freeze()
@@ -447,6 +450,25 @@ async def main(settings: Settings) -> int:
         # A body that would not end keeps its lease; its thread or child must not keep the process.
         os._exit(0)
     return 0
+
+
+async def _unless_stopped(starting: Coroutine[None, None, Running], stop: asyncio.Event) -> Running | None:
+    """Return what was started; None when a signal came first, and what it had opened is to be closed.
+
+    Raises StartError.
+    """
+    begun = asyncio.create_task(starting, name="startup")
+    told = asyncio.create_task(stop.wait(), name="stop-while-starting")
+    await asyncio.wait({begun, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if begun.done():
+        return begun.result()
+    # mongod may take a minute to recover its journal; nobody waits for it in vain.
+    begun.cancel()
+    await asyncio.wait({begun})
+    if not begun.cancelled() and (error := begun.exception()) is not None:
+        logger.warning("startup was cut: {}", error)
+    return None
 
 
 async def _announce(settings: Settings, sockets: list[socket.socket], running: Running) -> None:
