@@ -13,6 +13,24 @@ export interface paths {
         put?: never;
         /** Create a task */
         post: operations["post_tasks"];
+        /** Cancel all tasks that match */
+        delete: operations["delete_tasks"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Create up to 1,000 tasks; a bad one does not spoil the others */
+        post: operations["post_tasks_bulk"];
         delete?: never;
         options?: never;
         head?: never;
@@ -395,6 +413,16 @@ export interface components {
             advice: string | null;
         };
         /**
+         * BatchOut
+         * @description What became of each entry, in the order they were sent.
+         */
+        BatchOut: {
+            /** Batch Id */
+            batch_id: string;
+            /** Items */
+            items: (components["schemas"]["EntryMade"] | components["schemas"]["EntryRefused"])[];
+        };
+        /**
          * BooksOut
          * @description The account of a task: requested = ok + empty + blocked + failed + skipped + aborted at its end.
          */
@@ -516,6 +544,45 @@ export interface components {
             free_bytes: number;
         };
         /**
+         * EntryError
+         * @description Why an entry became no task; paths are those of POST /tasks, inside the entry.
+         */
+        EntryError: {
+            /** Name */
+            name: string;
+            /** Retryable */
+            retryable: boolean;
+            /** Advice */
+            advice: string | null;
+            /** Fields */
+            fields: components["schemas"]["ErrorField"][];
+            /** Request Id */
+            request_id: string;
+            /** Code */
+            code: number;
+            /** Message */
+            message: string;
+        };
+        /**
+         * EntryMade
+         * @description An entry that became a task.
+         */
+        EntryMade: {
+            /** Index */
+            index: number;
+            /** Task Id */
+            task_id: string;
+        };
+        /**
+         * EntryRefused
+         * @description An entry that did not.
+         */
+        EntryRefused: {
+            /** Index */
+            index: number;
+            error: components["schemas"]["EntryError"];
+        };
+        /**
          * ErrorAnswer
          * @description The envelope of an error; `code` is the HTTP status × 100 + n.
          */
@@ -563,6 +630,24 @@ export interface components {
             /** Params */
             params: {
                 [key: string]: unknown;
+            };
+        };
+        /**
+         * Facets
+         * @description How many of the tasks that match there are of each.
+         */
+        Facets: {
+            /** Status */
+            status: {
+                [key: string]: number;
+            };
+            /** Kind */
+            kind: {
+                [key: string]: number;
+            };
+            /** Platform */
+            platform: {
+                [key: string]: number;
             };
         };
         /**
@@ -973,6 +1058,18 @@ export interface components {
             loop_lag_ms: number;
         };
         /**
+         * SetCancelledOut
+         * @description `matched` tasks were not final: `cancelled` of them have ended, the `cancelling` ones have been told.
+         */
+        SetCancelledOut: {
+            /** Matched */
+            matched: number;
+            /** Cancelled */
+            cancelled: number;
+            /** Cancelling */
+            cancelling: number;
+        };
+        /**
          * SlotsOut
          * @description How many tasks run here at once.
          */
@@ -1036,6 +1133,78 @@ export interface components {
             };
             disk: components["schemas"]["DiskOut"];
             live: components["schemas"]["HeldOut"];
+        };
+        /**
+         * TaskBulk
+         * @description Tasks to be made together. Each is checked by itself, in either form of POST /tasks.
+         */
+        TaskBulk: {
+            /**
+             * Batch Title
+             * @default null
+             */
+            batch_title?: string | null;
+            /** Tasks */
+            tasks: {
+                /**
+                 * Platform
+                 * @description Id of a crawl platform or of a generation provider
+                 */
+                platform: string;
+                /**
+                 * Kind
+                 * @description Follows from the platform
+                 * @default null
+                 */
+                kind?: ("crawl" | "generate") | null;
+                /**
+                 * Type
+                 * @description The platform's default_type when left out
+                 * @default null
+                 */
+                type?: string | null;
+                /**
+                 * Params
+                 * @description Checked by the schema of platform and type
+                 */
+                params?: {
+                    [key: string]: unknown;
+                };
+                /**
+                 * Title
+                 * @default null
+                 */
+                title?: string | null;
+                /** Labels */
+                labels?: string[];
+                /**
+                 * Priority
+                 * @description 4 goes first
+                 * @default 0
+                 */
+                priority?: number;
+                /**
+                 * Run At
+                 * @description Not before this time
+                 * @default null
+                 */
+                run_at?: string | null;
+                /**
+                 * Start
+                 * @default null
+                 */
+                start?: ("now" | "manual") | null;
+                /**
+                 * Max Attempts
+                 * @default null
+                 */
+                max_attempts?: number | null;
+                /**
+                 * Deadline S
+                 * @default null
+                 */
+                deadline_s?: number | null;
+            }[];
         };
         /**
          * TaskCreate
@@ -1136,6 +1305,7 @@ export interface components {
             total_is_capped: boolean;
             /** Stream Cursor */
             stream_cursor: string | null;
+            facets?: components["schemas"]["Facets"];
         };
         /**
          * TaskRecord
@@ -1362,6 +1532,7 @@ export interface operations {
                 sort?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "priority" | "-priority";
                 cursor?: string | null;
                 limit?: number;
+                facets?: boolean;
             };
             header?: never;
             path?: never;
@@ -1541,6 +1712,228 @@ export interface operations {
                 };
             };
             /** @description 42201 VALIDATION_FAILED, 42202 UNKNOWN_PLATFORM, 42203 UNKNOWN_TYPE */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 42901 RATE_LIMITED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 50001 INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 50301 STORE_UNAVAILABLE, 50302 SHUTTING_DOWN */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_tasks: {
+        parameters: {
+            query?: {
+                status?: ("active" | "held" | "pending" | "running" | "waiting" | "cancelling" | "cancelled" | "succeeded" | "partial" | "failed" | "timed_out")[];
+                kind?: ("crawl" | "generate") | null;
+                platform?: string | null;
+                type?: string | null;
+                q?: string | null;
+                ids?: string[];
+                batch_id?: string | null;
+                label?: string | null;
+                created_by?: string | null;
+                created_from?: string | null;
+                created_to?: string | null;
+                schedule_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        code: 0;
+                        message: string;
+                        data: components["schemas"]["SetCancelledOut"];
+                    };
+                };
+            };
+            /** @description 40101 AUTH_REQUIRED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED, 40304 XSRF_FAILED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 42201 VALIDATION_FAILED, 42204 FILTER_REQUIRED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 42901 RATE_LIMITED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 50001 INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 50301 STORE_UNAVAILABLE, 50302 SHUTTING_DOWN */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_tasks_bulk: {
+        parameters: {
+            query?: {
+                require_available?: boolean;
+            };
+            header?: {
+                /** @description Of the whole call: the same key and body return the first tasks */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskBulk"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request */
+                    "X-Request-Id"?: string;
+                    /** @description true when all the tasks were there already */
+                    "Idempotent-Replay"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        code: 0;
+                        message: string;
+                        data: components["schemas"]["BatchOut"];
+                    };
+                };
+            };
+            /** @description 40001 BAD_JSON, 40003 NOT_UTF8 */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 40101 AUTH_REQUIRED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED, 40304 XSRF_FAILED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 40902 IDEMPOTENCY_CONFLICT */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 41301 BODY_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 41501 CONTENT_TYPE */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 42201 VALIDATION_FAILED */
             422: {
                 headers: {
                     [name: string]: unknown;
