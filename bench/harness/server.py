@@ -150,6 +150,24 @@ class Server:
             raise ServerError(f"{self._plan.name} ended with {process.returncode}:\n{self._last_words()}")
         return took_s
 
+    async def kill(self) -> None:
+        """End it with SIGKILL, and all that it started; its data stay."""
+        self._kill()
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def wait_exit(self, *, within_s: float) -> int:
+        """Wait until it has ended, whatever sent the signal, and return its exit code. Raises ServerError."""
+        process, until = self._running(), time.monotonic() + within_s
+        while process.poll() is None:
+            if time.monotonic() > until:
+                raise ServerError(f"{self._plan.name} did not end within {within_s} s:\n{self._last_words()}")
+            await asyncio.sleep(_LOOK_EVERY_S / 4)
+        code = process.returncode
+        await self.kill()
+        return code
+
     def _kill(self) -> None:
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
@@ -184,6 +202,14 @@ class Server:
         answer = await self._client.request(method, f"/api/v1{path}", json=body, params=query)
         answer.raise_for_status()
         return answer.json()["data"]
+
+    async def request(
+        self, method: str, path: str, body: object, headers: Mapping[str, str], *, timeout_s: float
+    ) -> httpx.Response:
+        """Return the bare answer to any path, whatever its status. Raises httpx.HTTPError when there is none."""
+        if self._client is None:
+            raise RuntimeError(f"{self._plan.name} is not running")
+        return await self._client.request(method, path, json=body, headers=dict(headers), timeout=timeout_s)
 
     async def create(self, platform: str, params: Mapping[str, object], **more: object) -> str:
         """Create a task and return its id."""
