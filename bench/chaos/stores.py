@@ -23,7 +23,7 @@ class ChaosStores:
     def __init__(self, folder: Path) -> None:
         # Its own lines about our kills say nothing new.
         logger.disable("backend.core.embedded")
-        self._stores: dict[StoreName, ManagedStore] = {
+        self._stores: dict[StoreName, EmbeddedMongo | EmbeddedValkey] = {
             "mongod": EmbeddedMongo(folder),
             "valkey": EmbeddedValkey(folder),
         }
