@@ -342,6 +342,23 @@ async def test_sweeper_goes_on_after_the_store_was_away(bench: Bench, sweep: Swe
     assert sweep.started == ["t_1"]
 
 
+async def test_reaping_that_the_store_cut_short_is_made_up_for_in_the_next_round(
+    bench: Bench, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def be_away(**named: int) -> list[Task]:
+        raise StoreUnavailableError("NetworkTimeout")
+
+    await claimed_elsewhere(bench)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.tasks, "expired", be_away)
+        with pytest.raises(StoreUnavailableError):
+            await sweep.sweeper.sweep()
+
+    await sweep.sweeper.sweep()
+
+    assert (await bench.read()).status is TaskStatus.PENDING
+
+
 async def test_task_put_off_while_the_sweeper_looks_is_still_known_to_wait(bench: Bench, sweep: Sweep) -> None:
     due = bench.tasks.due
 
