@@ -1,0 +1,1 @@
+"""Several servers on one MongoDB and Redis, looked at from outside."""
