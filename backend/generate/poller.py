@@ -36,6 +36,8 @@ _PASSING = failures.PASSING | {"ambiguous"}
 # However long the provider asks us to wait: results expire.
 _LONGEST_ASKED_S = 600.0
 _FINISHED = Text("视频已生成", "The video is ready")
+# One for all: each would take 3 KB.
+_JITTER = random.Random()  # noqa: S311 - spreads load, guards nothing
 _TOLD_TO_STOP = frozenset({StopReason.USER, StopReason.DEADLINE})
 
 PollResult = JobQueued | JobRunning | JobSucceeded | JobFailed | Refused | StatusUnclear | Unreadable
@@ -61,7 +63,7 @@ class RemoteGeneration:
         self._clock = tools.clock
         self._api = api
         self._traits = traits
-        self._jitter = jitter or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._jitter = jitter or _JITTER
         self._submission = Submission(
             context.task, api, traits, clock=tools.clock, request=request, jitter=self._jitter
         )

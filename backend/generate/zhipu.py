@@ -138,7 +138,8 @@ class ZhipuClient:
                 max_body_bytes=MAX_ANSWER_BYTES,
             )
         answer = await self._repeated[path].send()
-        wait_s = _retry_after_s(answer.header("retry-after"), answer.header("date"))
+        wait = answer.header("retry-after")
+        wait_s = _retry_after_s(wait, answer.header("date")) if wait else None
         return Answer(answer.status, answer.content, wait_s)
 
     def _headers(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ ids; so a check is a look into a set and costs no I/O.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 
 from loguru import logger
 
@@ -22,9 +22,10 @@ _LISTEN_S = 1.0
 class CancelFlags:
     """Keeps the flags of the live runs, and stops a run the moment its flag is heard."""
 
-    def __init__(self, cache: Cache, *, live: Callable[[], Sequence[Run]]) -> None:
+    def __init__(self, cache: Cache, *, runs: Mapping[str, Run]) -> None:
+        """`runs` are the live ones by task id, as they stand at any time."""
         self._cache = cache
-        self._live = live
+        self._runs = runs
         self._flagged: set[str] = set()
         self._listener: asyncio.Task[None] | None = None
         self._confirmed = asyncio.Event()
@@ -80,12 +81,12 @@ class CancelFlags:
 
     async def _read_flags(self) -> None:
         try:
-            self._mark(await self._cache.cancel_flags([run.task_id for run in self._live()]))
+            self._mark(await self._cache.cancel_flags(list(self._runs)))
         except CacheUnavailableError:
             return
 
     def _mark(self, task_ids: set[str]) -> None:
-        for run in self._live():
-            if run.task_id in task_ids:
-                self._flagged.add(run.task_id)
-                run.stop(StopReason.USER)
+        # A message names few tasks: a look at ten thousand runs for each would cost more than the rest of a cancel.
+        for run in [self._runs[task_id] for task_id in task_ids if task_id in self._runs]:
+            self._flagged.add(run.task_id)
+            run.stop(StopReason.USER)

@@ -73,7 +73,7 @@ class Runner:
         self._threads = ThreadPool() if use_threads else None
         tasks = stores.tasks
         self.keeper = LeaseKeeper(tasks, stores.database, clock=clock, worker_id=worker_id, lease_s=lease_s)
-        self.flags = CancelFlags(stores.cache, live=self.live)
+        self.flags = CancelFlags(stores.cache, runs=self._runs)
         self._board = ProgressBoard(tasks, stores.events, clock=clock, live=self.live)
         recorder = EndRecorder(tasks, clock=clock, chance=chance or random.Random())  # noqa: S311 - jitter, no secret
         self._supervisor = Supervisor(
@@ -140,6 +140,10 @@ class Runner:
     def live(self) -> Sequence[Run]:
         """Return the runs of this process."""
         return list(self._runs.values())
+
+    def run_of(self, task_id: str) -> Run | None:
+        """Return the run of this task in this process, or None."""
+        return self._runs.get(task_id)
 
     def is_live(self, task_id: str) -> bool:
         """Whether a run of this task is in this process."""
