@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tornado.netutil import bind_sockets
 
+from backend.core.patient_socket import PatientSocket
+
 _LISTEN = "0A"
 _ASK_S = 2.0
 _MAX_ANSWER_BYTES = 65_536
@@ -47,7 +49,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
                 made[0].close()
                 raise _refusal("::1", port, error) from error
             # This machine has no IPv6: its other loopback is enough.
-    return made
+    return [PatientSocket.of(one) for one in made]
 
 
 def _refusal(host: str, port: int, error: OSError) -> PortTakenError:
