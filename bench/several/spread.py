@@ -39,7 +39,7 @@ class Caps:
 async def measure_spread(fleet: Fleet, servers: Sequence[Server], count: int) -> Spread:
     """Create `count` one-page crawls at the first server and see who runs them."""
     found = Spread()
-    visits = [await crawl(fleet, servers[0], "page") for _ in range(count)]
+    visits = await crawls(fleet, servers[0], "page", count)
     records = await all_ended(servers[-1], [one.target.task_id for one in visits], within_s=_FINISH_WITHIN_S)
     for record in records:
         claims = claims_of(record)
