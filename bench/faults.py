@@ -16,12 +16,15 @@ from pathlib import Path
 
 from bench.chaos.audit import VIOLATIONS
 from bench.chaos.options import LEASE_S, TAKEOVER_S, ChaosOptions
+from bench.chaos.resume import resumes
 from bench.chaos.run import Chaos
 from bench.report import Report, judge
 
 _KILLS_A_MINUTE = 20
 _EACH_A_MINUTE = 2
 _SHOWN = 12
+_RESUMES = 5
+_RESUME_S = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,14 +56,16 @@ def run(args: argparse.Namespace) -> Report:
 
 
 async def _measured(options: ChaosOptions) -> Report:
+    figures = await resumes(options.folder, times=_RESUMES, seed=options.seed) if options.without is None else {}
     async with Chaos(options) as chaos:
-        figures = dict(await chaos.run())
+        figures |= await chaos.run()
     _show(chaos.findings.lines)
     targets = {
         "kills": f">= {_KILLS_A_MINUTE * options.minutes:g}",
         **{f"kills_{kind}": f">= {_EACH_A_MINUTE * options.minutes:g}" for kind in ("server", "mongod", "valkey")},
         "live_min": ">= 100",
         **dict.fromkeys(VIOLATIONS, "== 0"),
+        **({"resume_s_max": f"<= {_RESUME_S:g}"} if options.without is None else {}),
         "takeover_s_max": f"<= {LEASE_S + TAKEOVER_S:g}",
     }
     return Report("faults", figures, judge(figures, targets))
@@ -68,6 +73,8 @@ async def _measured(options: ChaosOptions) -> Report:
 
 def _show(found: dict[str, list[str]]) -> None:
     for kind, lines in found.items():
+        if kind == "events":
+            continue
         if lines:
             print(f"\n{kind}: {len(lines)}", file=sys.stderr)
         for line in lines[:_SHOWN]:

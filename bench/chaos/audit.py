@@ -3,8 +3,9 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pymongo import MongoClient
@@ -69,6 +70,7 @@ def audit(chaos: "Chaos", mongo: MongoClient[dict[str, Any]]) -> Mapping[str, fl
     _audit_bills(chaos, documents)
     _audit_what_is_left(chaos)
     chaos.findings.note("stuck", *chaos.watch.stuck.values())
+    chaos.findings.note("events", *_events(chaos))
     chaos.findings.note("refusals", *chaos.load.refusals)
     return {**_figures(chaos, documents), **{kind: chaos.findings.count(kind) for kind in VIOLATIONS}}
 
@@ -143,6 +145,19 @@ def _audit_what_is_left(chaos: "Chaos") -> None:
     findings.note("loop_words", *forbidden_lines(logs))
     findings.note("tracebacks", *tracebacks(logs))
     findings.note("error_lines", *(f"{count} x {shape}" for shape, count in errors_by_shape(logs).most_common()))
+
+
+def _events(chaos: "Chaos") -> Iterator[str]:
+    """Yield what was done to whom, in order: to read a violation by."""
+    found = [(at, f"killed {victim}") for at, victim in chaos.storm.kill_moments]
+    for start in chaos.fleet.starts:
+        found += [(start.began_at, f"launched {start.tag}")]
+        found += [(start.up_at, f"up {start.tag}")] if start.up_at else []
+    for spell in chaos.fleet.spells:
+        found += [(spell.began_at, f"{spell.kind} {spell.tag}"), (spell.ended_at, f"{spell.kind} {spell.tag}, over")]
+    found += [(up_at, f"up {name}") for name, _, up_at in chaos.stores.downs]
+    for at, what in sorted(found):
+        yield f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {what}"
 
 
 def _figures(chaos: "Chaos", documents: Sequence[Document]) -> dict[str, float]:

@@ -23,6 +23,8 @@ _LISTENS = re.compile(rb"\xe7\x9b\x91\xe5\x90\xac\xe7\xab\xaf\xe5\x8f\xa3: (\d+)
 _LOOK_EVERY_S = 0.05
 _RESTART_S = (0.0, 1.0)
 _STOP_S = 15.0
+# Until a server has found its stores again, and has swept once.
+_SETTLES_S = 2.0
 
 
 @dataclass(slots=True)
@@ -110,8 +112,11 @@ class ChaosServer:
 
     @property
     def is_able(self) -> bool:
-        """Whether it listens, and reaches MongoDB."""
-        return self.is_up and not self._is_held
+        """Whether it has listened and reached MongoDB for some seconds."""
+        if not self.is_up or self._is_held:
+            return False
+        able_since = max([self.starts[-1].up_at or 0.0, *(spell.ended_at for spell in self.spells[-1:])])
+        return time.time() - able_since > _SETTLES_S
 
     @property
     def tag(self) -> str:

@@ -33,6 +33,10 @@ class Journal:
         """Return when a request of a task known by these names came last; 0.0 when none did."""
         return max((self.seen[name][-1].at for name in names if name in self.seen), default=0.0)
 
+    def first_after(self, task: str, moment: float) -> float | None:
+        """Return when a request of the task came first after a moment; None when none did."""
+        return next((one.at for one in self.seen.get(task, ()) if one.at > moment), None)
+
 
 def start_of(user_agent: str) -> str:
     """Return the tag of the server's start that sent a request; "?" when it names none."""

@@ -30,8 +30,10 @@ Answer = tuple[int, str, bytes]
 class ChaosSite:
     """Serves from `start` to `stop`, and writes every request of a task down in `journal`."""
 
-    def __init__(self, journal: Journal, dice: random.Random) -> None:
+    def __init__(self, journal: Journal, dice: random.Random, *, pages_s: tuple[float, float] = _PAGE_S) -> None:
+        """`pages_s`: how long a page takes, at least and at most."""
         self._journal = journal
+        self._pages_s = pages_s
         self._dice = dice
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
@@ -89,7 +91,7 @@ class ChaosSite:
 
     async def _has_misbehaved(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer badly, some of the times; else wait as long as a page takes."""
-        await asyncio.sleep(self._dice.uniform(*_PAGE_S))
+        await asyncio.sleep(self._dice.uniform(*self._pages_s))
         chance = self._dice.random()
         for share, manner in ((_HANGS, _hang), (_RESETS, _reset), (_HALVES, _half), (_BUSY, _busy)):
             if chance < share:

@@ -35,8 +35,10 @@ _FAULTS: Mapping[str, tuple[tuple[float, Fault], ...]] = {
 class ChaosVendor(CogVideoXServer):
     """One stand-in, from `start` to `stop`; every request is written down in `journal`."""
 
-    def __init__(self, journal: Journal, dice: random.Random) -> None:
+    def __init__(self, journal: Journal, dice: random.Random, *, polls: tuple[int, int] = _POLLS) -> None:
+        """`polls`: after how many a job is done, at least and at most."""
         self._journal = journal
+        self._polls = polls
         self._dice = dice
         super().__init__()
 
@@ -80,7 +82,7 @@ class ChaosVendor(CogVideoXServer):
         """Take a job that is done after a random number of polls."""
         job = super().take(key, request)
         # The stand-in counts up to one number for all jobs: some begin further below it.
-        job.polls = self.polls_until_done - self._dice.randint(*_POLLS)
+        job.polls = self.polls_until_done - self._dice.randint(*self._polls)
         return job
 
 
