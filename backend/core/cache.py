@@ -30,6 +30,7 @@ class Cache:
     def __init__(self, url: str, *, clock: Clock, timeout_s: float = TIMEOUT_S, is_memory: bool = False) -> None:
         self._door = RedisDoor(url, clock=clock, timeout_s=timeout_s, is_memory=is_memory)
         self._clock = clock
+        self.url = url
         self.is_memory = is_memory
 
     async def connect(self) -> None:

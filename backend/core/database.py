@@ -79,7 +79,7 @@ class Database:
 
     def __init__(self, url: str, name: str, *, clock: Clock, timeout_s: float = 3.0, is_memory: bool = False) -> None:
         self._url = url
-        self._name = name
+        self.name = name
         self._clock = clock
         self._timeout_s = timeout_s
         self.is_memory = is_memory
@@ -206,7 +206,7 @@ class Database:
     def _database(self) -> AsyncIOMotorDatabase[Document]:
         if self._client is None:
             raise RuntimeError("the MongoDB client has been closed")
-        return self._client[self._name]
+        return self._client[self.name]
 
     def _new_client(self) -> AsyncIOMotorClient[Document]:
         if self.is_memory:
