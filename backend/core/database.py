@@ -36,6 +36,7 @@ _SLOW_READS_AT_ONCE = 4
 _LOOK_EVERY_MS = 2_000
 # More connections than are needed now are closed after so long (the default keeps a burst's for good).
 _IDLE_MS = 30_000
+_CLOSE_MARGIN_S = 0.25
 _INDEXES_WITHIN_S = 600.0
 _WORDS_SHOWN = 300
 # Codes of a server that is leaving, or that gave up on another member in time (the driver's own list of retryable
@@ -112,8 +113,15 @@ class Database:
         logger.success("✅ MongoDB 连接成功")
 
     async def close(self) -> None:
-        """Wait for the operations in flight, then close the client. Safe to call twice."""
-        await settle(self._in_flight)
+        """Wait for the operations in flight, as long as one of them may take; then close the client.
+
+        Safe to call twice.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s + _CLOSE_MARGIN_S):
+                await settle(self._in_flight)
+        except TimeoutError:
+            logger.warning("{} store operations were left unanswered", len(self._in_flight))
         self._collections.clear()
         if self._client is not None:
             self._client.close()

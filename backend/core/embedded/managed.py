@@ -109,6 +109,12 @@ class ManagedStore(ABC):
                 if self._owns_lock:
                     self._lock.release()
 
+    def kill(self) -> None:
+        """Kill the running child if there is one; from any thread."""
+        run = self._run
+        if run is not None:
+            run.child.kill()
+
     async def wait_exit(self) -> int:
         """Return the exit code once the running child has ended; RuntimeError when none was started."""
         return await self._started().child.wait()

@@ -75,6 +75,11 @@ class EmbeddedStores:
                 self._took_lock = False
                 self.lock.release()
 
+    def kill(self) -> None:
+        """Kill both at once, from any thread: for a process that can wait no longer. What they acknowledged is kept."""
+        for store in self._children():
+            store.kill()
+
     def _children(self) -> list[ManagedStore]:
         return [store for store in (self.mongo, self.valkey) if store is not None]
 
