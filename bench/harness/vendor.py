@@ -32,9 +32,17 @@ class Vendor:
         if kind:
             self._server.plan(kind, do, times=FOR_EVER, **options)
 
+    def finish_all(self, *, polls: int = 1) -> None:
+        """Let every job be done at its next poll, or at its poll number `polls`."""
+        self._server.polls_until_done = polls
+
     def misbehave_once(self, kind: str, do: str, times: int) -> None:
         """Plan a fault for the next `times` requests of a kind."""
         self._server.plan(kind, do, times=times)
+
+    def release(self) -> None:
+        """Go on with everything that a `hold` stopped, now and later."""
+        self._server.release()
 
     def submits(self, task_id: str) -> int:
         """Return how many submits of the task came."""
