@@ -30,12 +30,15 @@ from backend.api.items.handlers import ROUTES as ITEMS
 from backend.api.login.handlers import LOGIN_SPECS
 from backend.api.openapi import Route
 from backend.api.platforms.handlers import ROUTES as PLATFORMS
+from backend.api.stream.broadcast import Broadcast
+from backend.api.stream.handlers import ROUTES as STREAM
+from backend.api.stream.pulse import Pulse
 from backend.api.system.handlers import ROUTES as SYSTEM
 from backend.api.tasks.handlers import ROUTES as TASKS
 from backend.core.clock import Clock
 from backend.core.settings import ROOT, Settings
 
-ROUTES: tuple[Route, ...] = (*TASKS, *ITEMS, *ARTIFACTS, *PLATFORMS, *SYSTEM)
+ROUTES: tuple[Route, ...] = (*TASKS, *ITEMS, *ARTIFACTS, *PLATFORMS, *SYSTEM, *STREAM)
 MAX_HEADER_BYTES = 32_768
 # Longer than a browser's or a proxy's own keep-alive, so that they close first; a long poll is no idle connection.
 IDLE_TIMEOUT_S = 90.0
@@ -52,6 +55,12 @@ class App(Application):
         """The requests that are being answered."""
         door: Door = self.settings["door"]
         return door.answering
+
+    @property
+    def streams(self) -> Broadcast:
+        """The open streams; to be closed before the server leaves."""
+        streams: Broadcast = self.settings["streams"]
+        return streams
 
     def get_handler_delegate(
         self,
@@ -140,6 +149,7 @@ def make_app(
         specs,
         services=services,
         routes=ROUTES,
+        streams=Broadcast(services.events, Pulse(services).take, clock=clock),
         door=Door(hosts=hosts, origins=origins, token=token, language=settings.language),
     )
 
@@ -163,7 +173,7 @@ _SHOWN_NAMES = frozenset(
     {
         *("status", "kind", "platform", "type", "ids", "batch_id", "label", "sort", "cursor", "limit", "facets"),
         *("created_by", "created_from", "created_to", "schedule_id", "wait", "until", "purge", "pretty", "state"),
-        *("outcome", "after", "before", "level", "require_available"),
+        *("outcome", "after", "before", "level", "require_available", "topics"),
     }
 )
 

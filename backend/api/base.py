@@ -25,6 +25,7 @@ from backend.domain.text import Text
 if TYPE_CHECKING:
     from backend.services.artifact_service import ArtifactService
     from backend.services.batch_service import BatchService
+    from backend.services.event_hub import EventHub
     from backend.services.item_service import ItemService
     from backend.services.platform_service import PlatformService
     from backend.services.set_service import SetService
@@ -54,6 +55,7 @@ class Services:
     items: "ItemService"
     artifacts: "ArtifactService"
     platforms: "PlatformService"
+    events: "EventHub"
     system: "SystemService"
 
 

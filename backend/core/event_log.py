@@ -8,30 +8,24 @@ Keys and channels, all beginning with `mcp:events:<database>`:
     (itself)           stream, the last `KEPT` changes; ids are `n-ms`, n counts from 1 without gaps within an epoch
     :state             hash {epoch, n, last}; the epoch is random, gone with a flush, and made anew by who comes next
     :of:<subject>      hash {version, fence, final} of the last change; expires
+    :did:<call>        "1" once a call of the script was carried out; expires
     :watched           "1" while somebody follows the channel's passing frames; expires
-    :now               channel: `s EPOCH ID SUBJECT\nPAYLOAD` a change, `f EPOCH - SUBJECT\nPAYLOAD` a passing frame,
-                       `e EPOCH` a new epoch
+    :now               channel; a message is one or more of `KIND EPOCH ID SUBJECT SIZE\nPAYLOAD`: s is a change, f a
+                       passing frame, e a new epoch
 """
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from loguru import logger
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline, PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-from backend.domain.errors import CacheUnavailableError
+from backend.core.clock import Clock
+from backend.core.redis_door import TIMEOUT_S, RedisDoor, Subscription
 
-T = TypeVar("T")
-
-KEPT = 5_000
+KEPT = 2_000
 _WATCHED_S = 5
 _KEPT_S = 86_400
 _FINAL_KEPT_S = 3_600
@@ -45,7 +39,7 @@ local function begin()
   redis.call('DEL', stream)
   redis.call('DEL', state)
   redis.call('HSET', state, 'epoch', epoch, 'n', '0', 'last', '0-0')
-  redis.call('PUBLISH', channel, 'e ' .. epoch)
+  redis.call('PUBLISH', channel, 'e ' .. epoch .. ' - - 0\\n')
 end
 if not epoch then begin() end
 """
@@ -53,9 +47,11 @@ _RENEW = f"{_BEGIN} if epoch ~= ARGV[1] then begin() end"
 _LOOK = f"{_BEGIN} return {{epoch, redis.call('HGET', state, 'last')}}"
 # A change for good may have the version that was announced before it: pulling a word of `after` raises none.
 _ADD = f"""{_BEGIN}
+-- The client repeats a call whose connection was cut: what is told in passing has no version to be refused by.
+if not redis.call('SET', base .. ':did:' .. ARGV[1], '1', 'NX', 'EX', 60) then return {{}} end
 local time = redis.call('TIME')
 local ms = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-local taken = {{}}
+local taken, told = {{}}, {{}}
 for i = 5, #ARGV, 6 do
   local kind, subject, final, payload = ARGV[i], ARGV[i + 1], ARGV[i + 4], ARGV[i + 5]
   local version, fence = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
@@ -74,12 +70,13 @@ for i = 5, #ARGV, 6 do
     redis.call('HSET', state, 'last', id)
     redis.call('HSET', key, 'version', ARGV[i + 2], 'fence', ARGV[i + 3], 'final', final)
     redis.call('EXPIRE', key, final == '1' and ARGV[4] or ARGV[3])
-    redis.call('PUBLISH', channel, 's ' .. epoch .. ' ' .. id .. ' ' .. subject .. '\\n' .. payload)
+    told[#told + 1] = 's ' .. epoch .. ' ' .. id .. ' ' .. subject .. ' ' .. #payload .. '\\n' .. payload
   elseif take then
-    redis.call('PUBLISH', channel, 'f ' .. epoch .. ' - ' .. subject .. '\\n' .. payload)
+    told[#told + 1] = 'f ' .. epoch .. ' - ' .. subject .. ' ' .. #payload .. '\\n' .. payload
   end
   taken[#taken + 1] = take and 1 or 0
 end
+if #told > 0 then redis.call('PUBLISH', channel, table.concat(told)) end
 return taken
 """
 
@@ -145,43 +142,46 @@ class Tail:
 class EventSubscription:
     """A confirmed subscription to the channel."""
 
-    def __init__(self, pubsub: PubSub) -> None:
-        self._pubsub = pubsub
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
 
-    async def next(self, *, timeout_s: float) -> Told | None:
-        """Return what comes next, or None after `timeout_s`. Raises CacheUnavailableError."""
-        message = await _translated(self._pubsub.get_message(ignore_subscribe_messages=True, timeout=timeout_s))
-        return None if message is None else _told(cast("bytes", message["data"]))
+    async def next(self, *, timeout_s: float) -> tuple[Told, ...]:
+        """Return what comes next, in order, or nothing after `timeout_s`. Raises CacheUnavailableError."""
+        message = await self._subscription.next_message(timeout_s=timeout_s)
+        return () if message is None else tuple(_told(message))
 
 
 class EventLog:
     """The log of one database. Every failure is a CacheUnavailableError. In memory mode fakeredis runs the scripts."""
 
     def __init__(
-        self, url: str, *, name: str, timeout_s: float = 3.0, is_memory: bool = False, kept: int = KEPT
+        self,
+        url: str,
+        *,
+        name: str,
+        clock: Clock,
+        timeout_s: float = TIMEOUT_S,
+        is_memory: bool = False,
+        kept: int = KEPT,
     ) -> None:
-        self._url = url
+        self._door = RedisDoor(url, clock=clock, timeout_s=timeout_s, is_memory=is_memory, decodes=False)
         self._kept = kept
         self._base = f"mcp:events:{name}"
-        self._timeout_s = timeout_s
-        self._is_memory = is_memory
-        self._client: Redis | None = None
 
-    async def open(self) -> None:
-        """Make the client on the running loop; it connects when it is used."""
-        self._client = self._new_client()
-        self._add = self._client.register_script(_ADD)
-        self._look = self._client.register_script(_LOOK)
-        self._renew = self._client.register_script(_RENEW)
+    def open(self) -> None:
+        """Make the client on the running loop; it connects when it is used. Raises CacheUnavailableError."""
+        client = self._door.open()
+        self._add, self._look, self._renew = (client.register_script(one) for one in (_ADD, _LOOK, _RENEW))
 
     async def close(self) -> None:
         """Close the client and its connections. Safe to call twice."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._door.close()
 
     async def add(self, additions: Sequence[Addition]) -> list[bool]:
-        """Add and tell, in this order; say of each whether it was taken. Raises CacheUnavailableError."""
+        """Add and tell, in this order; say of each whether it was taken. Raises CacheUnavailableError.
+
+        Nothing is said of a call that the client had to repeat, and that had come through.
+        """
         given: list[bytes | str | int] = [secrets.token_hex(6), self._kept, _KEPT_S, _FINAL_KEPT_S]
         for one in additions:
             given.extend(one.arguments())
@@ -219,35 +219,26 @@ class EventLog:
 
     async def watch(self) -> None:
         """Let who tells know for some seconds that passing frames are followed. Raises CacheUnavailableError."""
-        await _translated(cast("Awaitable[Any]", self._live().set(f"{self._base}:watched", "1", ex=_WATCHED_S)))
+        key = f"{self._base}:watched"
+        await self._door.ask(lambda redis: cast("Awaitable[Any]", redis.set(key, "1", ex=_WATCHED_S)))
 
     async def is_watched(self) -> bool:
         """Whether any process follows passing frames. Raises CacheUnavailableError."""
-        found = await _translated(cast("Awaitable[Any]", self._live().exists(f"{self._base}:watched")))
-        return bool(found)
+        key = f"{self._base}:watched"
+        return bool(await self._door.ask(lambda redis: cast("Awaitable[Any]", redis.exists(key))))
 
     @asynccontextmanager
     async def subscription(self) -> AsyncIterator[EventSubscription]:
         """Subscribe to the channel; inside, the server has confirmed it. Raises CacheUnavailableError."""
-        pubsub = self._live().pubsub()
-        try:
-            await _translated(pubsub.subscribe(f"{self._base}:now"))
-            if await _translated(pubsub.get_message(timeout=self._timeout_s)) is None:
-                raise CacheUnavailableError("no answer")
-            yield EventSubscription(pubsub)
-        finally:
-            await _close_quietly(pubsub)
+        async with self._door.subscription(f"{self._base}:now") as heard:
+            yield EventSubscription(heard)
 
     async def _run(self, script: Any, arguments: Sequence[bytes | str | int]) -> Any:
-        self._live()
-        return await _translated(script(keys=[f"{self._base}:state", self._base], args=arguments))
+        keys = [f"{self._base}:state", self._base]
+        return await self._door.ask(lambda redis: script(keys=keys, args=arguments, client=redis))
 
-    async def _read(self, ask: Any, *, is_newest_first: bool = False) -> Tail:
-        pipe: Pipeline
-        async with self._live().pipeline(transaction=True) as pipe:
-            pipe.hmget(f"{self._base}:state", ["epoch", "last"])
-            ask(pipe)
-            (epoch, last), rows = await _translated(pipe.execute())
+    async def _read(self, ask: Callable[[Any], object], *, is_newest_first: bool = False) -> Tail:
+        (epoch, last), rows = await self._door.ask(lambda redis: self._state_and_rows(redis, ask))
         if epoch is None:
             # Flushed right after we looked.
             return Tail("", Position())
@@ -257,42 +248,20 @@ class EventLog:
         ]
         return Tail(name, Position.read(last.decode()), tuple(changes[::-1] if is_newest_first else changes))
 
-    def _live(self) -> Redis:
-        if self._client is None:
-            raise CacheUnavailableError("not connected")
-        return self._client
-
-    def _new_client(self) -> Redis:
-        if self._is_memory:
-            from fakeredis import FakeAsyncRedis, FakeServer  # noqa: PLC0415 - an extra, only in memory mode
-
-            return cast("Redis", FakeAsyncRedis(server=FakeServer()))
-        return Redis.from_url(
-            self._url,
-            socket_timeout=self._timeout_s,
-            socket_connect_timeout=self._timeout_s,
-            retry=Retry(NoBackoff(), 0),
-        )
+    async def _state_and_rows(self, redis: Redis, ask: Callable[[Any], object]) -> Any:
+        async with redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(f"{self._base}:state", ["epoch", "last"])
+            ask(pipe)
+            return await pipe.execute()
 
 
-def _told(data: bytes) -> Told:
-    head, _, payload = data.partition(b"\n")
-    kind, epoch, *rest = head.decode().split(" ")
-    if kind == "e":
-        return Told(epoch)
-    position, subject = rest
-    return Told(epoch, subject, Position.read(position) if kind == "s" else None, payload)
-
-
-async def _translated(operation: Awaitable[T]) -> T:
-    try:
-        return await operation
-    except (RedisError, OSError, TimeoutError) as error:
-        raise CacheUnavailableError(type(error).__name__) from error
-
-
-async def _close_quietly(pubsub: PubSub) -> None:
-    try:
-        await asyncio.shield(pubsub.aclose())  # type: ignore[no-untyped-call]
-    except (RedisError, OSError) as error:
-        logger.debug("closing a subscription failed: {}", type(error).__name__)
+def _told(message: bytes) -> Iterator[Told]:
+    start = 0
+    while start < len(message):
+        end = message.index(b"\n", start)
+        kind, epoch, position, subject, size = message[start:end].decode().split(" ")
+        start = end + 1 + int(size)
+        if kind == "e":
+            yield Told(epoch)
+        else:
+            yield Told(epoch, subject, Position.read(position) if kind == "s" else None, message[end + 1 : start])

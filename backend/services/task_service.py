@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,13 +23,16 @@ from backend.domain.errors import (
 from backend.domain.task import NewTask, StopReason, Task, TaskStatus
 from backend.domain.text import Text
 from backend.runner.runner import Runner
+from backend.services.event_hub import EventHub
 from backend.services.task_requests import TaskDrafter, TaskRequest, body_hash
 from backend.store.events import EventStore, LogPage
 from backend.store.task_queries import TaskPage, TaskQueries, TaskQuery
 from backend.store.tasks import TaskStore
 
 _FLAG_WITHIN_S = 1.0
-_LOOK_EVERY_S = 0.2
+# The hub tells of every change; should one be lost, or Redis be away, these find it.
+_LOOK_EVERY_S = 2.0
+_LOOK_ALONE_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,9 @@ class TaskService:
         clock: Clock,
         drafter: TaskDrafter,
         runner: Runner,
+        hub: EventHub | None = None,
     ) -> None:
+        self._hub = hub
         self._tasks = tasks
         self._queries = queries
         self._events = events
@@ -193,15 +198,22 @@ class TaskService:
         nothing of the task runs here. Raises TaskNotFoundError.
         """
         end = self._clock.elapsed() + timeout_s
-        task = await self.get(task_id)
-        known = task.version if version is None else version
-        while not (task.status.is_final or (until == "changed" and task.version > known)):
-            left_s = end - self._clock.elapsed()
-            if left_s <= 0 or (self._runner.is_draining and not self._runner.is_live(task_id)):
-                break
-            await self._pause(task_id, min(_LOOK_EVERY_S, left_s))
+        # Before it reads: what is written after that rings.
+        with self._watching(task_id) as rung:
             task = await self.get(task_id)
+            known = task.version if version is None else version
+            while not (task.status.is_final or (until == "changed" and task.version > known)):
+                left_s = end - self._clock.elapsed()
+                if left_s <= 0 or (self._runner.is_draining and not self._runner.is_live(task_id)):
+                    break
+                await self._pause(task_id, rung, left_s)
+                rung.clear()
+                task = await self.get(task_id)
         return task
+
+    async def counts(self) -> Mapping[TaskStatus, int]:
+        """Return how many tasks run, are pending and wait, each counted to 1,000. Raises StoreUnavailableError."""
+        return await self._tasks.count_by_status([TaskStatus.RUNNING, TaskStatus.PENDING, TaskStatus.WAITING])
 
     # -- change --------------------------------------------------------------------------------------------------
 
@@ -285,16 +297,22 @@ class TaskService:
         self.schedule_new(task)
         return task
 
-    async def _pause(self, task_id: str, seconds: float) -> None:
-        run = next((run for run in self._runner.live() if run.task_id == task_id), None)
-        if run is None:
-            await asyncio.sleep(seconds)
-            return
+    def _watching(self, task_id: str) -> AbstractContextManager[asyncio.Event]:
+        return nullcontext(asyncio.Event()) if self._hub is None else self._hub.watching(task_id)
+
+    async def _pause(self, task_id: str, rung: asyncio.Event, left_s: float) -> None:
+        """Wait until the task is rung for, its run here ends, or it is time to look."""
+        is_told = self._hub is not None and self._hub.is_connected
+        waits = [asyncio.ensure_future(rung.wait())]
+        if (run := self._runner.run_of(task_id)) is not None:
+            waits.append(asyncio.ensure_future(run.ended.wait()))
         try:
-            async with asyncio.timeout(seconds):
-                await run.ended.wait()
-        except TimeoutError:
-            return
+            every_s = _LOOK_EVERY_S if is_told else _LOOK_ALONE_EVERY_S
+            await asyncio.wait(waits, timeout=min(every_s, left_s), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.wait(waits)
 
     def _new_id(self) -> str:
         # Time first, so that ids sort by age; the rest keeps two servers apart.

@@ -30,7 +30,9 @@ _AT_ONCE = 64
 _READ_AT_ONCE = 200
 _PROGRESS_EVERY_S = 0.25
 _AGAIN_S = 1.0
-_LOOK_EVERY_S = 1.0
+_TRIES = 3
+_LOOK_EVERY_S = 0.5
+_BYTES_AT_ONCE = 1_000_000
 _FLUSH_S = 1.0
 
 
@@ -170,22 +172,29 @@ class TaskAnnouncer:
 
     def _taken(self) -> list[Addition]:
         batch: list[Addition] = []
-        while self._waiting and len(batch) < _AT_ONCE:
+        size = 0
+        while self._waiting and len(batch) < _AT_ONCE and size < _BYTES_AT_ONCE:
             first = self._waiting[0]
             if isinstance(first, list):
                 break
             batch.append(first)
+            size += len(first.payload)
             self._waiting.popleft()
         return batch
 
     async def _add(self, batch: Sequence[Addition]) -> None:
         if not batch:
             return
-        try:
+        for _ in range(_TRIES - 1):
+            try:
+                await self._log.add(batch)
+                break
+            except CacheUnavailableError:
+                # What had come through all the same is refused by its version; frames have none.
+                batch = [one for one in batch if one.is_kept]
+                await asyncio.sleep(_AGAIN_S)
+        else:
             await self._log.add(batch)
-        except CacheUnavailableError:
-            # A connection that was cut: what had come through already is refused by its version.
-            await self._log.add([one for one in batch if one.is_kept])
         ended = [one.subject for one in batch if one.is_final]
         if ended:
             await self._pull(ended)

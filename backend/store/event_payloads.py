@@ -15,6 +15,7 @@ from backend.store.task_documents import Document, task_of
 
 # Above this a reader asks for the log itself: a frame is no place for a flood.
 MAX_LINES = 200
+_MAX_CHARS = 200_000
 _NO_VERSION = -1
 _OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 _FINAL = frozenset(status.value for status in FINAL_STATUSES)
@@ -39,11 +40,15 @@ def progress_of(document: Document) -> Addition | None:
 
 def lines_of(lease: Lease, lines: Sequence[LogLine]) -> Addition:
     """Return what tells the newest of these lines, in passing."""
-    rows = [
-        {"seq": one.seq, "at": one.at, "level": one.level, "message": one.message, "fields": dict(one.fields)}
-        for one in lines[-MAX_LINES:]
-    ]
-    return Addition(lease.task_id, _NO_VERSION, lease.fence, encode({"lines": rows}), is_kept=False)
+    rows: list[Document] = []
+    chars = 0
+    for one in reversed(lines[-MAX_LINES:]):
+        chars += len(one.message) + sum(len(str(value)) for value in one.fields.values())
+        if rows and chars > _MAX_CHARS:
+            break
+        row = {"seq": one.seq, "at": one.at, "level": one.level, "message": one.message, "fields": dict(one.fields)}
+        rows.append(row)
+    return Addition(lease.task_id, _NO_VERSION, lease.fence, encode({"lines": rows[::-1]}), is_kept=False)
 
 
 def items_of(lease: Lease, *, added: int, stored: int) -> Addition:

@@ -11,7 +11,7 @@ from backend.store.task_documents import Document
 NOT_ANNOUNCED = frozenset(
     {
         *("params", "history", "checkpoint", "ignored", "intent", "log_from", "body_hash", "claim_id"),
-        "idempotency_key",
+        *("cancel_id", "idempotency_key"),
     }
 )
 

@@ -86,7 +86,9 @@ class TasksHandler(TaskPartHandler):
         """List tasks; with `?facets=1` also how many there are of each status, kind and platform."""
         query = self.read_query(ListQuery)
         asked = query.to_query()
-        page = list_out(await self.services.tasks.list(asked), self.speech)
+        # Before the list: what changes while it is read comes on the stream.
+        cursor = self.services.events.cursor
+        page = list_out(await self.services.tasks.list(asked), self.speech, stream_cursor=cursor)
         if query.facets:
             page["facets"] = facets_out(await self.services.tasks.facets(asked))
         self.write_data(page)

@@ -298,20 +298,20 @@ def summary_out(task: Task, speech: Speech) -> TaskSummary:
     }
 
 
-def list_out(page: TaskPage, speech: Speech) -> TaskList:
-    """Return a page of tasks."""
+def list_out(page: TaskPage, speech: Speech, *, stream_cursor: str | None) -> TaskList:
+    """Return a page of tasks, and where the stream was before it was read."""
     return {
         "items": [summary_out(task, speech) for task in page.items],
         "next_cursor": page.next_cursor,
         "total": page.total,
         "total_is_capped": page.total_is_capped,
-        "stream_cursor": None,
+        "stream_cursor": stream_cursor,
     }
 
 
 def log_out(page: LogPage) -> LogList:
     """Return lines of a task's log."""
-    lines = [_line(one) for one in page.lines]
+    lines = [line_out(one) for one in page.lines]
     return {"items": lines, "next_cursor": None, "first_seq": page.first_seq, "last_seq": page.last_seq}
 
 
@@ -338,7 +338,8 @@ def _outcome(task: Task, speech: Speech) -> _Outcome:
     }
 
 
-def _line(one: LogLine) -> LogLineOut:
+def line_out(one: LogLine) -> LogLineOut:
+    """Return a line of a task's log."""
     return {
         "seq": one.seq,
         "at": stamp(one.at),
