@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -9,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from backend.core.settings import ROOT
 
@@ -26,6 +28,7 @@ _LISTENS = re.compile(r"监听端口: (\d+)")
 _START_S = 60.0
 _LOOK_EVERY_S = 0.02
 _CALL_S = 60.0
+_LOOK_BYTES = 64 << 20
 # Long enough for every end that is allowed (a provider that must be told: 5 s).
 _WAIT_FOR_END_S = 20
 # artifacts/parts/<token>/ also holds the work folders of renders.
@@ -41,7 +44,7 @@ class ServerPlan:
     """How one server is started. Its data lie in `folder`, its logs in `logs`.
 
     `settings` are the variables that differ from the harness's own. `without_flag_check` runs the product with its
-    mirror of the cancel flags broken on purpose.
+    mirror of the cancel flags broken on purpose, `has_window` with a window into its process (`Server.look`).
     """
 
     name: str
@@ -49,12 +52,20 @@ class ServerPlan:
     logs: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     without_flag_check: bool = False
+    has_window: bool = False
+
+    @property
+    def window(self) -> Path:
+        """The unix socket of the window."""
+        return self.folder.with_suffix(".win")
 
     @property
     def command(self) -> list[str]:
         """What is run, in the project's root."""
         if self.without_flag_check:
             return [sys.executable, "-m", "bench.harness.without_flag_check"]
+        if self.has_window:
+            return [sys.executable, "-m", "bench.harness.inside"]
         return [sys.executable, str(ROOT / "backend" / "main.py")]
 
     def environ(self, token: str) -> dict[str, str]:
@@ -77,8 +88,20 @@ class ServerPlan:
             "LOG_FILE": str(self.folder.with_suffix(".log")),
             "NO_BROWSER": "1",
             "PYTHONUNBUFFERED": "1",
+            "BENCH_WINDOW": str(self.window),
             **self.settings,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the window showed: see bench/harness/inside.py."""
+
+    lags_ms: list[float] = field(default_factory=list)
+    threads: list[str] = field(default_factory=list)
+    operations: int = 0
+    tasks: list[str] = field(default_factory=list)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 class Server:
@@ -91,6 +114,9 @@ class Server:
         self._client: httpx.AsyncClient | None = None
         self._starts = 0
         self._log = plan.logs
+        self._api_port = 0
+        # Tasks that run beside what is measured, and are no leaks.
+        self.background: set[str] = set()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -110,7 +136,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        port = await self._port()
+        port = self._api_port = await self._port()
         self._client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
             headers={"Authorization": f"Bearer {self._token}"},
@@ -211,6 +237,15 @@ class Server:
             raise RuntimeError(f"{self._plan.name} is not running")
         return await self._client.request(method, path, json=body, headers=dict(headers), timeout=timeout_s)
 
+    async def lines(self, path: str, **query: str | int) -> AsyncIterator[str]:
+        """Yield the lines of an answer that goes on and on. Raises httpx.HTTPError."""
+        if self._client is None:
+            raise RuntimeError(f"{self._plan.name} is not running")
+        async with self._client.stream("GET", f"/api/v1{path}", params=query, timeout=None) as answer:
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                yield line
+
     async def create(self, platform: str, params: Mapping[str, object], **more: object) -> str:
         """Create a task and return its id."""
         made = await self.call("POST", "/tasks", {"platform": platform, "params": dict(params), **more})
@@ -236,6 +271,17 @@ class Server:
         about: dict[str, Any] = await self.call("GET", "/system")
         return about
 
+    async def look(self, task_ids: Sequence[str] = ()) -> Look:
+        """Return what the window shows of the process, and of these tasks; nothing where there is no window."""
+        if not self._plan.has_window or self._plan.without_flag_check:
+            return Look()
+        reader, writer = await asyncio.open_unix_connection(str(self._plan.window), limit=_LOOK_BYTES)
+        try:
+            writer.write(json.dumps(list(task_ids)).encode() + b"\n")
+            return Look(**json.loads(await reader.readline()))
+        finally:
+            writer.close()
+
     # -- what the operating system says -------------------------------------------------------------------------
 
     @property
@@ -251,6 +297,13 @@ class Server:
     def children(self) -> dict[int, str]:
         """Return its child processes, zombies too, by id: their programs' names. Empty where there is no /proc."""
         return {pid: name for pid, (name, parent) in _processes().items() if parent == self.pid}
+
+    def outgoing(self) -> int:
+        """Return how many TCP connections it has that did not come to its own port."""
+        port = self._api_port
+        found = psutil.Process(self.pid).net_connections("tcp")
+        gone = {psutil.CONN_LISTEN, psutil.CONN_TIME_WAIT, psutil.CONN_CLOSE}
+        return sum(one.status not in gone and one.laddr.port != port for one in found)
 
     def part_files(self) -> list[Path]:
         """Return the half-written files under its data folder."""
