@@ -15,6 +15,7 @@ from bench.harness.server import Server
 from bench.harness.verification import complaints
 from bench.report import Report, judge, spread
 from bench.several.cancels import STAGES, Afar, measure_claiming, measure_in_submit, measure_stage
+from bench.several.deaf import measure_deaf
 from bench.several.fleet import CAP, CRAWLS_EACH, LEASE_S, Fleet
 from bench.several.leaving import (
     KILL_WITHIN_S,
@@ -25,7 +26,7 @@ from bench.several.leaving import (
 )
 from bench.several.spread import measure_bell, measure_caps, measure_crawls_each, measure_spread
 
-PARTS = ("spread", "cancels", "leaving")
+PARTS = ("spread", "cancels", "leaving", "deaf")
 _CANCEL_MS = 250
 _BELL_MS = 1_200
 _TAKEOVER_MS = 1_500
@@ -56,7 +57,7 @@ async def _measure(args: argparse.Namespace) -> Report:
     figures: dict[str, float] = {}
     targets: dict[str, str] = {}
     async with Fleet(LabOptions(count=args.count, seed=args.seed, logs=args.logs)) as fleet:
-        for part, measure in (("spread", _spread), ("cancels", _cancels), ("leaving", _leaving)):
+        for part, measure in (("spread", _spread), ("cancels", _cancels), ("leaving", _leaving), ("deaf", _deaf)):
             if part in args.parts:
                 await measure(fleet, args, figures, targets)
         await fleet.stop_servers()
@@ -130,6 +131,23 @@ async def _leaving(fleet: Fleet, args: argparse.Namespace, figures: dict[str, fl
     targets["sigterm_handed_over_ms_p99"] = f"<= {_TAKEOVER_MS}"
     targets["second_signal_exit_ms_max"] = "<= 1000"
     del targets["sigterm_taken_over_ms_max"]
+    await _leave(fleet, servers)
+
+
+async def _deaf(fleet: Fleet, args: argparse.Namespace, figures: dict[str, float], targets: dict[str, str]) -> None:
+    settings = {"LEASE_S": f"{LEASE_S:g}", "COGVIDEOX_MAX_RUNNING": str(CAP)}
+    servers = await fleet.deaf_servers("deaf", args.servers, settings)
+    found = await measure_deaf(fleet, servers, max(1, args.count // 10))
+    figures |= {"deaf_cancels": len(found.cancels_ms), **spread("deaf_cancel_ms", found.cancels_ms)}
+    figures |= {"deaf_not_degraded": found.not_degraded, "deaf_most_open": found.most_open_away}
+    figures["deaf_most_open_again"] = found.most_open_back
+    targets |= {
+        "deaf_cancel_ms_p99": f"<= {LEASE_S / 3 * 1000 + _CANCEL_MS:g}",
+        "deaf_not_degraded": "== 0",
+        "deaf_most_open": f"<= {CAP * args.servers}",
+        "deaf_most_open_again": f"== {CAP}",
+    }
+    _note_problems("deaf", found.problems, figures, targets)
     await _leave(fleet, servers)
 
 

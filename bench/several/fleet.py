@@ -9,6 +9,7 @@ from bench.harness.cuts import NotReachedError, Target
 from bench.harness.lab import Lab, LabOptions
 from bench.harness.server import Server
 from bench.harness.vendor import Vendor
+from tests.fixtures.fault_proxy import FaultProxy
 
 LEASE_S = 6.0
 # Each server starts that many crawls; what is created beyond waits for the others.
@@ -44,12 +45,32 @@ class Fleet(Lab):
     def __init__(self, options: LabOptions) -> None:
         super().__init__(options)
         self.vendor: CountingVendor = CountingVendor()
+        self._redis: FaultProxy | None = None
 
     async def servers(self, group: str, count: int, settings: Mapping[str, str] | None = None) -> list[Server]:
         """Return that many servers on one database named after the group, started when they are first asked for."""
         shared = (await self._shared_stores()).settings(group)
         common = {"COGVIDEOX_POLL_INTERVAL_S": str(POLL_S), **shared, **(settings or {})}
         return [await self._server(f"{group}{number}", **common) for number in range(1, count + 1)]
+
+    async def deaf_servers(self, group: str, count: int, settings: Mapping[str, str]) -> list[Server]:
+        """Return such servers whose Redis can be lost and regained."""
+        redis_url = (await self._shared_stores()).settings(group)["REDIS_URL"]
+        self._redis = FaultProxy(redis_url.removeprefix("unix://"))
+        self._redis.start()
+        self._closing.callback(self._redis.stop)
+        behind = f"redis://127.0.0.1:{self._redis.port}"
+        return await self.servers(group, count, {**settings, "REDIS_URL": behind})
+
+    def lose_redis(self) -> None:
+        """Refuse every connection of those servers to Redis from now on."""
+        if self._redis is not None:
+            self._redis.refuse()
+
+    def regain_redis(self) -> None:
+        """Let them reach Redis again."""
+        if self._redis is not None:
+            self._redis.behave()
 
     async def close_group(self, servers: Sequence[Server]) -> None:
         """Stop these servers, so that they take no part of the machine from the next measurement."""

@@ -112,9 +112,11 @@ async def measure_second_signal(fleet: Fleet, servers: Sequence[Server]) -> Leav
     found.exits_ms.append((time.perf_counter() - begun) * 1000)
     if code != 128 + signal.SIGINT:
         found.problems.append(f"退出码 / exit code {code}")
+    load.steady.append(hanging)
     await _until_taken_over(others, load)
     await _judge(fleet, found, others, load, signalled, is_orderly=False)
-    load.steady.append(hanging)
+    if fleet.vendor.accepted(hanging.task_id) > 1:
+        found.problems.append(f"{hanging.task_id}: 重复计费 / billed twice")
     await _clear(fleet, others[0], found, load)
     await leaver.start()
     return found
