@@ -37,7 +37,14 @@ try:
     from backend.core.leaving import leave_within
     from backend.core.logs import configure_logs
     from backend.core.port import PortTakenError, bind
-    from backend.core.settings import Settings, SettingsError, load_settings, secret_values, vendor_environ
+    from backend.core.settings import (
+        LONGEST_LEASE_S,
+        Settings,
+        SettingsError,
+        load_settings,
+        secret_values,
+        vendor_environ,
+    )
     from backend.crawl.executor import CrawlExecutor
     from backend.crawl.platform import CrawlTools
     from backend.crawl.registry import PlatformRegistry, load_platforms
@@ -74,6 +81,7 @@ try:
     from backend.store.task_queries import TaskQueries
     from backend.store.task_sets import TaskSets
     from backend.store.tasks import TaskStore
+    from backend.store.time_repair import TimeRepair
 except ModuleNotFoundError as missing:
     sys.stderr.write(
         f"缺少依赖 / missing package: {missing.name}\n请运行 / run: ./scripts/run.sh   (Windows: scripts\\run.ps1)\n"
@@ -371,12 +379,13 @@ def _sweeper(
 ) -> Sweeper:
     removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
     strays = StrayTasks(stores.database, clock=clock)
+    repair = TimeRepair(stores.database, clock=clock, lease_s=runner.keeper.lease_s, longest_lease_s=LONGEST_LEASE_S)
     return Sweeper(
         *(stores.tasks, runner, executors),
         clock=clock,
         start_task=tasks.schedule_found,
         removals=removals,
-        chores=(stores.artifacts.sweep_files, lambda: strays.tell(runner.slots.platforms)),
+        chores=(repair.run, stores.artifacts.sweep_files, lambda: strays.tell(runner.slots.platforms)),
     )
 
 

@@ -33,6 +33,7 @@ MASK = "****"
 SHOWN_SECRET_CHARS = 4
 MIN_PARTLY_SHOWN_CHARS = 12
 MIN_REDACTED_CHARS = 8
+LONGEST_LEASE_S = 3_600
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Source = Literal["environment", ".env", "default", "argument"]
@@ -211,7 +212,7 @@ class Settings(BaseSettings):
         unit="s",
         allowed="5 to 3600",
         ge=5,
-        le=3_600,
+        le=LONGEST_LEASE_S,
         allow_inf_nan=False,
     )
     crawl_deadline_s: float = _setting(

@@ -12,6 +12,7 @@ from backend.core.database import Database
 from backend.domain.execution import TaskContext
 from backend.domain.task import Ending, StopReason, Task, TaskKind
 from backend.runner.sweeper import Sweeper
+from backend.store.time_repair import TimeRepair
 from tests.fixtures.clocks import SetClock
 from tests.fixtures.scripted import Bench
 
@@ -89,11 +90,13 @@ class Process:
         self.bodies: list[Body] = []
         self.bench = Bench(cast("Database", self.plug), cache, clock, worker_id=worker_id, lease_s=LEASE_S)
         self.bench.executor.script = self._work
+        repair = TimeRepair(cast("Database", self.plug), clock=clock, lease_s=LEASE_S, longest_lease_s=LEASE_S + 1)
         self.attempts: set[asyncio.Task[bool]] = set()
         self.sweeper = Sweeper(
             *(self.bench.tasks, self.bench.runner, {TaskKind.CRAWL: self.bench.executor}),
             clock=clock,
             start_task=self.deliver,
+            chores=(repair.run,),
             chance=random.Random(1),
         )
 

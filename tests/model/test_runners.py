@@ -78,7 +78,6 @@ class Story(RuleBasedStateMachine):
         self.clock = SharedClock()
         self.processes: list[Process] = []
         self.starts = 0
-        self.jumped_s = 0.0
         self.seen: dict[str, Document] = {}
 
     def do(self, work: Awaitable[T]) -> T:
@@ -217,7 +216,6 @@ class Story(RuleBasedStateMachine):
     @rule(days=st.sampled_from([-3, 40]))
     def jump(self, days: int) -> None:
         self.clock.jump(days * 86_400.0)
-        self.jumped_s += days * 86_400.0
 
     # -- what must hold ------------------------------------------------------------------------------------------
 
@@ -272,8 +270,6 @@ class Story(RuleBasedStateMachine):
 
     def _bring_to_the_end(self) -> None:
         """Whatever happened, servers that are left in peace bring every task to its end."""
-        # Where MongoDB's clock was set back, what was due waits until that time has come again.
-        self.clock.jump(max(0.0, -self.jumped_s))
         for process in self.processes:
             process.is_frozen = False
         for _ in range(8):
