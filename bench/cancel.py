@@ -14,6 +14,10 @@ from bench.harness.verification import complaints, run_stages, stage_names
 from bench.report import Report, judge, spread
 
 CANCELS = 300
+NOTHING = (
+    *("requests_after", "leaked_tasks", "leaked_children", "leaked_files", "leaked_threads", "leaked_sockets"),
+    *("later_writes", "untrue_records", "log_complaints"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +52,13 @@ def report_of(stages: Sequence[Stage], *, log_complaints: int, is_whole: bool) -
         "leaked_tasks": sum(stage.leaked_tasks for stage in stages),
         "leaked_children": sum(stage.leaked_children for stage in stages),
         "leaked_files": sum(stage.leaked_files for stage in stages),
+        "leaked_threads": sum(stage.leaked_threads for stage in stages),
+        "leaked_sockets": sum(stage.leaked_sockets for stage in stages),
+        "later_writes": sum(stage.later_writes for stage in stages),
         "untrue_records": sum(len(stage.problems) for stage in stages),
         "log_complaints": log_complaints,
     }
-    nothing = ("requests_after", "leaked_tasks", "leaked_children", "leaked_files", "untrue_records", "log_complaints")
-    targets |= dict.fromkeys(nothing, "== 0")
+    targets |= dict.fromkeys(NOTHING, "== 0")
     # The machine's own share: how late it woke the measuring loop.
     figures |= spread("lag_ms", [lag for stage in stages for lag in stage.lags_ms])
     return Report("cancel", figures, judge(figures, targets))

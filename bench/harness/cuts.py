@@ -45,6 +45,8 @@ class Cut:
     latency_ms: float
     record: dict[str, Any]
     requests: int
+    # Of all documents of the task right after its end; empty where nobody could look.
+    digest: str = ""
 
     @property
     def requests_after(self) -> int:
@@ -65,6 +67,10 @@ class Stage:
     leaked_tasks: int = 0
     leaked_children: int = 0
     leaked_files: int = 0
+    leaked_threads: int = 0
+    leaked_sockets: int = 0
+    later_writes: int = 0
+    server_lags_ms: list[float] = field(default_factory=list)
     lags_ms: list[float] = field(default_factory=list)
     note: str = ""
     audited: int = 0
@@ -102,6 +108,9 @@ class Stage:
             (self.leaked_tasks, "遗留任务或请求 / tasks or requests left"),
             (self.leaked_children, "遗留子进程 / children left"),
             (self.leaked_files, "遗留文件 / files left"),
+            (self.leaked_threads, "遗留线程 / threads at work"),
+            (self.leaked_sockets, "遗留连接 / sockets left"),
+            (self.later_writes, "结束后仍有写入 / written after the end"),
         ):
             if count:
                 found.append(f"{words}: {count}")
@@ -151,13 +160,17 @@ async def cut(server: Server, target: Target, *, added_ms: float = 0.0) -> Cut:
     """Cancel one task and wait for its end. `added_ms`: what the task may rightly wait for from now on."""
     begun = time.perf_counter()
     record = await server.cancel(target.task_id)
-    return await counted(target, (time.perf_counter() - begun) * 1000, record, added_ms=added_ms)
+    return await counted(server, target, (time.perf_counter() - begun) * 1000, record, added_ms=added_ms)
 
 
-async def counted(target: Target, outside_ms: float, record: dict[str, Any], *, added_ms: float = 0.0) -> Cut:
-    """Return the cut whose end has just been told, with the requests seen by now."""
+async def counted(
+    server: Server, target: Target, outside_ms: float, record: dict[str, Any], *, added_ms: float = 0.0
+) -> Cut:
+    """Return the cut whose end has just been told, with the requests seen by now, and the documents there are."""
     await asyncio.sleep(TRANSIT_S)
-    return Cut(target, outside_ms, max(0.0, outside_ms - added_ms), record, target.requests())
+    requests = target.requests()
+    digest = (await server.look([target.task_id])).digests.get(target.task_id, "")
+    return Cut(target, outside_ms, max(0.0, outside_ms - added_ms), record, requests, digest)
 
 
 async def one_by_one(server: Server, targets: Iterable[Target]) -> list[Cut]:
@@ -176,7 +189,9 @@ async def audit(stage: Stage, server: Server, *, ends: Sequence[str] = ("cancell
     for one in cuts:
         now = await server.record(one.target.task_id)
         stage.problems += [f"{one.target.task_id}: {words}" for words in _judged(one, now, ends)]
-    await _count_leaks(stage, server)
+    written = (await server.look([one.target.task_id for one in cuts])).digests
+    stage.later_writes += sum(bool(one.digest) and written.get(one.target.task_id) != one.digest for one in cuts)
+    await _count_leaks(stage, server, cuts)
 
 
 def _judged(one: Cut, now: dict[str, Any], ends: Sequence[str]) -> Iterable[str]:
@@ -209,17 +224,28 @@ def _judged_cancel(one: Cut, now: dict[str, Any]) -> Iterable[str]:
         yield f"重复提交 / submitted twice: {upstream}"
 
 
-async def _count_leaks(stage: Stage, server: Server) -> None:
+async def _count_leaks(stage: Stage, server: Server, cuts: Sequence[Cut]) -> None:
     """Count what is left; a socket's or a child's last breath is waited for, bounded."""
     give_up_at = time.monotonic() + _LEAK_WAIT_S
     while True:
-        live = (await server.system())["live"]
-        tasks = len(live["tasks"]) + live["requests"]
-        strangers = [name for name in server.children().values() if name not in STORE_CHILDREN]
-        files = max(len(server.part_files()), live["part_files"])
-        if not (tasks or strangers or live["children"] or files) or time.monotonic() > give_up_at:
+        found = await _leaks(server, cuts)
+        if not any(found.values()) or time.monotonic() > give_up_at:
             break
         await asyncio.sleep(4 * _LOOK_EVERY_S)
-    stage.leaked_tasks += tasks
-    stage.leaked_children += max(len(strangers), live["children"])
-    stage.leaked_files += files
+    for name, count in found.items():
+        setattr(stage, name, getattr(stage, name) + count)
+
+
+async def _leaks(server: Server, cuts: Sequence[Cut]) -> dict[str, int]:
+    live = (await server.system())["live"]
+    look = await server.look([one.target.task_id for one in cuts])
+    strangers = [name for name in server.children().values() if name not in STORE_CHILDREN]
+    # Beside a load some requests, sockets and threads are always at work: then the stand-ins' counts are the proof.
+    is_alone = not server.background
+    return {
+        "leaked_tasks": len(set(live["tasks"]) - server.background) + len(look.tasks) + is_alone * live["requests"],
+        "leaked_children": max(len(strangers), live["children"]),
+        "leaked_files": max(len(server.part_files()), live["part_files"]),
+        "leaked_threads": is_alone * len(look.threads),
+        "leaked_sockets": is_alone * max(0, server.outgoing() - live["sockets"]),
+    }

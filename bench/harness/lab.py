@@ -106,6 +106,7 @@ class Lab:
                 logs=self.logs,
                 settings=vendor | settings,
                 without_flag_check=self.options.without_flag_check,
+                has_window=True,
             )
             server = Server(plan)
             self._closing.push_async_callback(server.stop)

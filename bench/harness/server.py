@@ -246,6 +246,15 @@ class Server:
             async for line in answer.aiter_lines():
                 yield line
 
+    async def stream_lines(self, path: str) -> AsyncIterator[str]:
+        """Yield the lines of an endless answer. Raises httpx.HTTPError when it breaks off."""
+        if self._client is None:
+            raise RuntimeError(f"{self._plan.name} is not running")
+        async with self._client.stream("GET", path, timeout=None) as answer:
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                yield line
+
     async def create(self, platform: str, params: Mapping[str, object], **more: object) -> str:
         """Create a task and return its id."""
         made = await self.call("POST", "/tasks", {"platform": platform, "params": dict(params), **more})
@@ -281,6 +290,18 @@ class Server:
             return Look(**json.loads(await reader.readline()))
         finally:
             writer.close()
+
+    @property
+    def address(self) -> str:
+        """Where it listens, without a slash at the end. RuntimeError when it does not run."""
+        if self._client is None:
+            raise RuntimeError(f"{self._plan.name} is not running")
+        return str(self._client.base_url).rstrip("/")
+
+    @property
+    def token(self) -> str:
+        """What its callers must carry."""
+        return self._token
 
     # -- what the operating system says -------------------------------------------------------------------------
 

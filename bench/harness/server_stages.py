@@ -47,7 +47,7 @@ async def _cut_from(other: Server, runs: Server, target: Target) -> Cut:
     begun = time.perf_counter()
     await other.call("DELETE", f"/tasks/{target.task_id}")
     record = await end
-    return await counted(target, (time.perf_counter() - begun) * 1000, record)
+    return await counted(runs, target, (time.perf_counter() - begun) * 1000, record)
 
 
 @dataclass(frozen=True, slots=True)

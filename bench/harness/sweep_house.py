@@ -3,11 +3,8 @@
 import asyncio
 import contextlib
 import random
-import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import thread as pool_thread
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,6 +37,7 @@ from backend.store.items import ItemStore
 from backend.store.task_queries import TaskQueries
 from backend.store.tasks import TaskStore
 from bench.harness.stepping import current_meter
+from bench.harness.threads import busy_threads
 from tests.fixtures.cogvideox_server import CogVideoXServer
 from tests.fixtures.hostile_server import NO_CA
 from tests.fixtures.site import Site
@@ -56,8 +54,6 @@ _MANNERS = Manners(
     limits=FetchLimits(total_s=5.0), back_off_s=0.01, longest_wait_s=2.0, report_every_s=0, note_every_s=0
 )
 _COLLECTIONS = ("tasks", "items", "frontier", "events", "artifacts")
-# Pools whose threads do the work of tasks; those of the driver are looked at through the operations in flight.
-_POOLS = ("asyncio", "dns", "parser", "execution", "waitpid")
 _DRAIN_S = 6.0
 
 
@@ -307,17 +303,6 @@ async def stand_ins() -> AsyncIterator[StandIns]:
     finally:
         await vendor.stop()
         await site.stop()
-
-
-def busy_threads() -> list[str]:
-    """Return the names of the pools' threads that are not waiting for something to do."""
-    names = {one.ident: one.name for one in threading.enumerate()}
-    idle = pool_thread._worker.__code__
-    return [
-        names.get(ident, "?")
-        for ident, frame in sys._current_frames().items()
-        if names.get(ident, "").startswith(_POOLS) and frame.f_code is not idle
-    ]
 
 
 def open_fds() -> dict[str, str]:
