@@ -105,10 +105,13 @@ class LeaseKeeper:
                 run.stop(StopReason.USER)
 
     async def _beat_forever(self) -> None:
-        pause = self.lease_s / 3
+        due_at = self._clock.elapsed() + self.lease_s / 3
         while True:
-            await asyncio.sleep(pause)
-            pause = self.lease_s / 3 if await self._has_beaten() else _RETRY_S
+            await asyncio.sleep(max(0.0, due_at - self._clock.elapsed()))
+            # From start to start: a cancel that only the beat carries must not wait for the beat's own time too.
+            due_at = self._clock.elapsed() + self.lease_s / 3
+            if not await self._has_beaten():
+                due_at = self._clock.elapsed() + _RETRY_S
 
     async def _has_beaten(self) -> bool:
         try:

@@ -1,9 +1,12 @@
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from backend.core.cache import Cache
+from backend.core.clock import Clock
 from backend.core.database import Database
 from backend.core.logs import captured_log
 from backend.domain.errors import NeedsPersonError, StoreUnavailableError, TaskFailedError
@@ -445,3 +448,30 @@ async def test_task_whose_lease_was_lost_keeps_its_place_in_the_queue(bench: Ben
 
     due = await bench.tasks.due(["web"], limit=10)
     assert [task.task_id for task in due] == ["t_1", "t_newer"]
+
+
+async def test_beats_begin_every_third_of_a_lease_however_long_each_takes(
+    database: Database, cache: Cache, clock: Clock
+) -> None:
+    bench = Bench(database, cache, clock, lease_s=0.6)
+    beat, begun, enough = bench.tasks.beat, list[float](), asyncio.Event()
+
+    async def slow_beat(*arguments: Any, **named: Any) -> None:
+        begun.append(clock.elapsed())
+        await asyncio.sleep(0.1)
+        await beat(*arguments, **named)
+        if len(begun) > 5:
+            enough.set()
+
+    bench.tasks.beat = slow_beat  # type: ignore[method-assign]
+    bench.executor.script = hang
+    await bench.runner.start()
+    run = asyncio.create_task(bench.run(await bench.create()))
+
+    await asyncio.wait_for(enough.wait(), 20)
+
+    # The least of them: a busy machine only makes them longer.
+    assert min(later - earlier for earlier, later in pairwise(begun)) < 0.3
+    await bench.runner.drain(grace_s=5)
+    await run
+    await bench.runner.stop()
