@@ -111,6 +111,7 @@ def _figures(outcome: Outcome) -> dict[str, float]:
         "health_told_s": outcome.health_told_s,
         "takeover_s": outcome.takeover_s,
         "recovered_s": outcome.recovered_s,
+        "resync_s": outcome.resync_s,
         "wrong_answers": len(outcome.wrong_answers),
         "wrong_successes": len(outcome.wrong_successes),
         "tasks_lost": len(outcome.lost),
@@ -131,7 +132,8 @@ def _targets(fault: Fault, lease_s: float) -> dict[str, str]:
     if fault.store == "mongo" and fault.is_total and fault.is_partial:
         targets["takeover_s"] = f"<= {lease_s + _SWEEP_S:g}"
     if fault.store == "redis":
-        targets["worst_create_s"] = "<= 1.5"
+        # Counted from the loss; told once Redis is back.
+        targets |= {"worst_create_s": "<= 1.5", "resync_s": "<= 15"}
     if fault.store == "redis" and fault.is_total:
         targets |= {"cancel_reached_s": f"<= {lease_s / 3 + 0.5:g}", "health_told_s": "<= 3.5"}
     return targets

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from bench.harness.server import STORE_CHILDREN, Server
 from bench.outage.faults import Fault
 from bench.outage.house import House, open_files
+from bench.outage.listener import Listener
 from bench.outage.load import Load
 from bench.outage.probes import ROUTES, Callers, first_503_s, worst_s, wrong_successes, wrong_words
 
@@ -38,6 +39,7 @@ class Outcome:
     health_told_s: float = math.nan
     takeover_s: float = math.nan
     recovered_s: float = math.nan
+    resync_s: float = math.nan
     requests_after_fence: int = 0
     children_after_fence: int = 0
     runs_after_fence: int = 0
@@ -67,6 +69,8 @@ class Round:
         load = await house.loader.begin(house.first, each=self._each)
         callers = Callers(house.first, next(iter(load.crawls)), tag=f"{self._fault.name}-{time.time_ns()}")
         await callers.start(supply=_SUPPLY)
+        listener = Listener(house.first)
+        listener.start()
         await asyncio.sleep(_CALM_S)
         self._lost_at = time.monotonic()
         await self._fault.begin(house.stores)
@@ -75,6 +79,9 @@ class Round:
         await self._fault.undo(house.stores)
         await self._until_recovered()
         await callers.stop()
+        await listener.stop()
+        if self._fault.store == "redis":
+            outcome.resync_s = listener.resync_after(self._lost_at)
         self._judge(callers)
         outcome.wrong_successes = await wrong_successes(callers, house.first)
         sums = await house.loader.end(house.first, load, within_s=_ENDS_WITHIN_S)
