@@ -23,7 +23,7 @@ from pathlib import Path
 import orjson
 import psutil
 
-from bench.harness.server import Server
+from bench.harness.server import STORE_CHILDREN, Server
 from bench.harness.soak_load import Load, StandIns
 from bench.harness.verification import complaints
 from bench.harness.watched_server import WatchedPlan, watched
@@ -127,7 +127,8 @@ async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into
 def _look(server: Server, process: psutil.Process, watch: Path, at_s: float) -> Sample:
     # Where the loop stands still for seconds, its last word counts.
     line = watched(watch)[-1]
-    children = {name: psutil.Process(pid).memory_info().rss for pid, name in server.children().items()}
+    stores = {pid: name for pid, name in server.children().items() if name in STORE_CHILDREN}
+    children = {name: psutil.Process(pid).memory_info().rss for pid, name in stores.items()}
     return Sample(
         at_s=round(at_s, 1),
         rss_mb=process.memory_info().rss / 1e6,

@@ -138,6 +138,13 @@ class Load:
         return [*whole, *whole[:2], *cut, *cut[:2]]
 
     async def _carry_out(self, order: _Order) -> str:
+        try:
+            return await self._whole(order)
+        except (httpx.HTTPError, TimeoutError) as error:
+            self.done.problems.append(f"{order.platform}: {error!r}")
+            return ""
+
+    async def _whole(self, order: _Order) -> str:
         more = {"type": "site"} if order.platform == "web" else {}
         task_id = await self._server.create(order.platform, order.params, **more)
         self.done.created += 1
