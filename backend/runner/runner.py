@@ -267,6 +267,8 @@ class Runner:
         return run
 
     async def _claim(self, run: Run) -> bool:
+        if run.reason is StopReason.SHUTDOWN:
+            return False
         try:
             if not await self._supervisor.repeated(run, self._claim_step(run)):
                 return False

@@ -133,6 +133,7 @@ def test_with_a_key_it_is_available() -> None:
         ("COGVIDEOX_BASE_URL", "https://user@example.org/v4"),
         ("COGVIDEOX_POLL_INTERVAL_S", "0"),
         ("COGVIDEOX_POLL_INTERVAL_S", "often"),
+        ("COGVIDEOX_MAX_RUNNING", "0"),
     ],
 )
 def test_a_bad_setting_is_named_and_not_shown(name: str, value: str) -> None:
@@ -141,6 +142,13 @@ def test_a_bad_setting_is_named_and_not_shown(name: str, value: str) -> None:
 
     assert name in str(caught.value)
     assert value not in str(caught.value).replace(name, "") or value == "0"
+
+
+def test_the_cap_of_the_account_holds_over_all_servers() -> None:
+    info = create({"COGVIDEOX_MAX_RUNNING": "5"}).info
+
+    assert (info.max_running, info.is_cap_per_server) == (5, False)
+    assert create({}).info.max_running is None
 
 
 def test_the_origin_in_the_settings_is_the_one_to_trust() -> None:
