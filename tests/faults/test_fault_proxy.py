@@ -143,6 +143,19 @@ def test_frozen_way_delivers_everything_when_thawed(proxy: FaultProxy, client: s
     assert client.recv(65_536) == b"ping"
 
 
+def test_way_up_freezes_with_the_message_that_is_waited_for(proxy: FaultProxy, client: socket.socket) -> None:
+    proxy.behave(frozen_from=b"the end")
+
+    assert _echo(client, b"one more") == b"one more"
+    client.sendall(b"this is the end of it")
+    assert _hears_nothing(client)
+    assert proxy.caught == b"this is the end of it"
+
+    proxy.behave()
+    client.settimeout(_SOON_S)
+    assert client.recv(65_536).startswith(b"this is the end of it")
+
+
 def test_connection_is_reset_after_so_many_bytes(proxy: FaultProxy, client: socket.socket) -> None:
     proxy.behave(cut_after_bytes=6)
 
