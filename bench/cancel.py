@@ -23,13 +23,14 @@ NOTHING = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this measurement's options."""
     parser.add_argument("--count", type=int, default=20, help="cancels in each stage (20)")
+    parser.add_argument("--moments", type=int, default=1_000, help="cancels at random moments of mixed tasks (1000)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
     parser.add_argument("--stages", nargs="+", default=[], choices=stage_names(), metavar="NAME", help="only these")
 
 
 def run(args: argparse.Namespace) -> Report:
     """Measure all stages, or the named ones."""
-    return asyncio.run(_measure(LabOptions(count=args.count, seed=args.seed), args.stages))
+    return asyncio.run(_measure(LabOptions(count=args.count, moments=args.moments, seed=args.seed), args.stages))
 
 
 async def _measure(options: LabOptions, names: Sequence[str]) -> Report:
@@ -61,4 +62,5 @@ def report_of(stages: Sequence[Stage], *, log_complaints: int, is_whole: bool) -
     targets |= dict.fromkeys(NOTHING, "== 0")
     # The machine's own share: how late it woke the measuring loop.
     figures |= spread("lag_ms", [lag for stage in stages for lag in stage.lags_ms])
+    figures |= spread("server_lag_ms", [lag for stage in stages for lag in stage.server_lags_ms])
     return Report("cancel", figures, judge(figures, targets))

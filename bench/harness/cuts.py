@@ -91,6 +91,11 @@ class Stage:
         return percentile(self.lags_ms, 99)
 
     @property
+    def server_lag_p99_ms(self) -> float:
+        """How late the machine woke the server's loop meanwhile."""
+        return percentile(self.server_lags_ms, 99)
+
+    @property
     def is_ok(self) -> bool:
         """Whether all held."""
         return not self.all_problems()
@@ -192,6 +197,8 @@ async def audit(stage: Stage, server: Server, *, ends: Sequence[str] = ("cancell
     written = (await server.look([one.target.task_id for one in cuts])).digests
     stage.later_writes += sum(bool(one.digest) and written.get(one.target.task_id) != one.digest for one in cuts)
     await _count_leaks(stage, server, cuts)
+    stage.server_lags_ms += server.lags_ms
+    server.lags_ms.clear()
 
 
 def _judged(one: Cut, now: dict[str, Any], ends: Sequence[str]) -> Iterable[str]:

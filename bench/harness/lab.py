@@ -20,15 +20,20 @@ from bench.harness.vendor import Vendor
 
 # The first poll comes after one interval, the next after another: time to cancel twenty tasks in between.
 POLL_S = 2.0
+SHORT_POLL_S = 0.1
 # The shortest one that is allowed: a cancel that only the heartbeat carries takes up to a third of it.
 SHORT_LEASE_S = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabOptions:
-    """`count`: cancels in each stage. `logs`: where servers' logs are kept, a temporary folder when None."""
+    """`count`: cancels in each stage; `moments`: cancels at random moments.
+
+    `logs`: where servers' logs are kept, a temporary folder when None.
+    """
 
     count: int = 20
+    moments: int = 0
     limit_ms: float = LIMIT_MS
     seed: int = 1
     logs: Path | None = None
@@ -70,6 +75,10 @@ class Lab:
     async def main(self) -> Server:
         """Return the server most stages use: its own embedded stores, everything by default."""
         return await self._server("main")
+
+    async def quick(self) -> Server:
+        """Return the server that polls as often as it may."""
+        return await self._server("quick", COGVIDEOX_POLL_INTERVAL_S=str(SHORT_POLL_S))
 
     async def threaded(self) -> Server:
         """Return the server whose work runs in pool threads."""

@@ -115,6 +115,8 @@ class Server:
         self._starts = 0
         self._log = plan.logs
         self._api_port = 0
+        # How late its loop was woken since somebody emptied this; filled by `look`.
+        self.lags_ms: list[float] = []
         # Tasks that run beside what is measured, and are no leaks.
         self.background: set[str] = set()
 
@@ -287,7 +289,7 @@ class Server:
         reader, writer = await asyncio.open_unix_connection(str(self._plan.window), limit=_LOOK_BYTES)
         try:
             writer.write(json.dumps(list(task_ids)).encode() + b"\n")
-            return Look(**json.loads(await reader.readline()))
+            look = Look(**json.loads(await reader.readline()))
         finally:
             writer.close()
 

@@ -83,6 +83,6 @@ FILM: Mapping[str, object] = {
 }
 
 
-async def film(server: Server) -> Target:
-    """Create a task that renders a film of fifty minutes on the server's machine."""
-    return Target(await server.create("storyboard", FILM))
+async def film(server: Server, **changes: object) -> Target:
+    """Create a task that renders a film of fifty minutes on the server's machine, unless told otherwise."""
+    return Target(await server.create("storyboard", {**FILM, **changes}))

@@ -26,9 +26,11 @@ class Vendor:
         """What a server is told of it, but for the poll interval."""
         return {"COGVIDEOX_API_KEY": "stand-in-key.stand-in-secret", "COGVIDEOX_BASE_URL": self._server.base_url}
 
-    def behave(self, kind: str = "", do: str = "", *, is_done_at_once: bool = False, **options: object) -> None:
+    def behave(
+        self, kind: str = "", do: str = "", *, is_done_at_once: bool = False, polls: int = NEVER_DONE, **options: object
+    ) -> None:
         """Forget everything, and from now on misbehave so: see the stand-in's list of faults."""
-        self._server.reset(polls_until_done=1 if is_done_at_once else NEVER_DONE)
+        self._server.reset(polls_until_done=1 if is_done_at_once else polls)
         if kind:
             self._server.plan(kind, do, times=FOR_EVER, **options)
 

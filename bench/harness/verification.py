@@ -9,6 +9,7 @@ import httpx
 from bench.harness.crawl_stages import CRAWL, QUEUED
 from bench.harness.cuts import NotReachedError, Stage, lag_watched
 from bench.harness.lab import Lab
+from bench.harness.moment_stages import MOMENTS
 from bench.harness.server import ServerError
 from bench.harness.server_stages import FLAG, SHUTDOWN
 from bench.harness.stage_plan import Section, StagePlan
@@ -16,7 +17,7 @@ from bench.harness.thread_stages import THREAD
 from bench.harness.video_stages import VIDEO
 from scripts.devtools.logsearch import loop_errors
 
-SECTIONS: tuple[Section, ...] = (QUEUED, CRAWL, VIDEO, SHUTDOWN, THREAD, FLAG)
+SECTIONS: tuple[Section, ...] = (QUEUED, CRAWL, VIDEO, SHUTDOWN, THREAD, FLAG, MOMENTS)
 # A cancel is information: never an error, never a traceback. A 503 tells a caller that the server is leaving.
 _COMPLAINT = re.compile(r"\| (ERROR|CRITICAL) +\| (?!tornado\.access:log_request:\d+ \| 503 )|^Traceback ")
 _LONGEST_LINE = 300
@@ -31,7 +32,9 @@ async def run_stages(lab: Lab, names: Sequence[str] = ()) -> AsyncIterator[tuple
     """Run the stages, or those that are named, and yield each when it is done."""
     for section in SECTIONS:
         for plan in section.stages:
-            if not names or plan.name in names:
+            # Random moments are taken where their number was given.
+            is_wanted = plan.name in names or (not names and (section is not MOMENTS or lab.options.moments > 0))
+            if is_wanted:
                 yield section, await _run(lab, plan)
 
 
