@@ -48,7 +48,7 @@ async def claimed_by_another(bench: Bench) -> Task | None:
 async def test_leaving_in_the_middle_of_a_claim_gives_the_task_back_as_it_was(bench: Bench) -> None:
     bench.executor.script = hang
     step = Halfway(bench.tasks.claim)
-    bench.tasks.claim = step  # type: ignore[assignment, method-assign]
+    bench.tasks.claim = step  # type: ignore[method-assign]
     run = asyncio.create_task(bench.run(await bench.create()))
 
     left = await leave_during(bench, step, run)
@@ -60,7 +60,7 @@ async def test_leaving_in_the_middle_of_a_claim_gives_the_task_back_as_it_was(be
 
 async def test_leaving_in_the_middle_of_a_finish_keeps_the_end(bench: Bench) -> None:
     step = Halfway(bench.tasks.finish)
-    bench.tasks.finish = step  # type: ignore[assignment, method-assign]
+    bench.tasks.finish = step  # type: ignore[method-assign]
     run = asyncio.create_task(bench.run(await bench.create()))
 
     left = await leave_during(bench, step, run)
@@ -86,7 +86,7 @@ async def test_leaving_while_a_common_slot_is_asked_for_claims_nothing(
 ) -> None:
     board = SlotBoard(cache, database=database.collection("x").database.name, lease_s=30)
     step = Halfway(board.take)
-    board.take = step  # type: ignore[assignment, method-assign]
+    board.take = step  # type: ignore[method-assign]
     bench = Bench(database, cache, clock)
     bench.runner = Runner(
         RunnerStores(database, cache, bench.tasks, bench.events),
