@@ -292,6 +292,8 @@ class Server:
             look = Look(**json.loads(await reader.readline()))
         finally:
             writer.close()
+        self.lags_ms += look.lags_ms
+        return look
 
     @property
     def address(self) -> str:
