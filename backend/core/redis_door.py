@@ -24,8 +24,8 @@ from backend.domain.errors import CacheUnavailableError
 
 T = TypeVar("T")
 
-# A command takes a millisecond; with `appendfsync always` on a busy disk some hundred.
-TIMEOUT_S = 1.0
+# A command takes a millisecond, with `appendfsync always` on a busy disk some hundred; and so long a caller waits.
+TIMEOUT_S = 0.75
 _SHUT_S = 1.0
 # Of a subscription that hears nothing: when it asks whether anybody is there, and how long it waits for a word.
 _ASK_AFTER_S = 1.5

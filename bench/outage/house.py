@@ -72,5 +72,8 @@ class House:
 
 
 def open_files(server: Server) -> int:
-    """Return how many file descriptors the server's process holds."""
-    return int(psutil.Process(server.pid).num_fds())
+    """Return how many file descriptors the server's process holds, without those of its callers."""
+    process = psutil.Process(server.pid)
+    port = int(server.address.rpartition(":")[2])
+    callers = [one for one in process.net_connections("tcp") if one.laddr.port == port and one.raddr]
+    return int(process.num_fds()) - len(callers)
