@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import orjson
 import psutil
 
@@ -31,7 +32,7 @@ MEAN_S = 3.0
 # The product's pause grows by a fifth a poll, from its setting to three times that.
 FIRST_S = MEAN_S / 3
 POLLS_TO_FULL_PAUSE = 8
-CREATES_AT_ONCE = 32
+CREATED_AT_ONCE = 100
 SETTLE_LIMIT_S = 300.0
 CORE_PERCENT = {3_000: 50.0, 10_000: 100.0}
 PROMPT = "一只小狗沿着海滩奔跑"
@@ -112,13 +113,20 @@ class _Bench:
 
     async def fill(self) -> list[str]:
         """Create the tasks; return their ids."""
-        at_once = asyncio.Semaphore(CREATES_AT_ONCE)
-
-        async def create() -> str:
-            async with at_once:
-                return await self.server.create("cogvideox", {"model": "cogvideox-flash", "prompt": PROMPT})
-
-        return await asyncio.gather(*(create() for _ in range(self.count)))
+        task_ids: list[str] = []
+        while len(task_ids) < self.count:
+            count = min(CREATED_AT_ONCE, self.count - len(task_ids))
+            one = {"platform": "cogvideox", "params": {"model": "cogvideox-flash", "prompt": PROMPT}}
+            try:
+                made = await self.server.call("POST", "/tasks/bulk", {"tasks": [one] * count})
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    raise
+                # The machine is busy; what was created all the same waits for a slot and is not measured.
+                await asyncio.sleep(1)
+            else:
+                task_ids += [item["task_id"] for item in made["items"]]
+        return task_ids
 
     async def settle(self) -> None:
         """Wait until every job is polled at its full pause. Raises RuntimeError when that takes too long."""
