@@ -1,0 +1,1 @@
+"""Other task queues, put through the same work as the product (`python -m bench peers`)."""
