@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,11 @@ from tests.fixtures.fault_proxy import FaultProxy
 
 _LISTENS = re.compile(rb"\xe7\x9b\x91\xe5\x90\xac\xe7\xab\xaf\xe5\x8f\xa3: (\d+)")
 _LOOK_EVERY_S = 0.05
+# In BSON: the reason of the history entry that a run's end writes.
+_THE_END = b"\x02reason\x00\x06\x00\x00\x00ended\x00"
+_TASK_ID = re.compile(rb"t_[0-9a-f]{21}")
+_ARMED_S = 20.0
+_CATCH_EVERY_S = 0.01
 _RESTART_S = (0.0, 1.0)
 _STOP_S = 15.0
 # Until a server has found its stores again, and has swept once.
@@ -157,19 +162,29 @@ class ChaosServer:
             self._is_frozen = False
             self.spells.append(Spell(self.name, tag, "frozen", began_at, time.time()))
 
-    async def hold(self, seconds: float) -> None:
-        """Hold up what it sends to MongoDB: its clients give up, and all of it arrives after a while."""
+    async def hold(self, is_over: Callable[[str], Awaitable[bool]]) -> None:
+        """Cut it off from MongoDB at the very write that ends a task, and let all it sent arrive once `is_over`.
+
+        Its clients give up long before. `is_over` is asked again and again, with the task's id.
+        """
         if not self.is_up:
             return
-        tag, began_at = self.tag, time.time()
-        self._is_held = True
-        await asyncio.to_thread(self.proxy.behave, frozen=frozenset({"up"}))
+        tag, armed_at = self.tag, time.time()
+        await asyncio.to_thread(self.proxy.behave, frozen_from=_THE_END)
         try:
-            await asyncio.sleep(seconds)
+            # The proxy lives in a thread of its own, and the store in a process: neither tells us.
+            while self.proxy.caught is None and self.is_up and time.time() - armed_at < _ARMED_S:  # noqa: ASYNC110
+                await asyncio.sleep(_CATCH_EVERY_S)
+            began_at = time.time()
+            self._is_held = self.proxy.caught is not None
+            found = _TASK_ID.search(self.proxy.caught or b"")
+            while found and not await is_over(found[0].decode()):  # noqa: ASYNC110
+                await asyncio.sleep(_CATCH_EVERY_S)
         finally:
             await asyncio.to_thread(self.proxy.behave)
+            if self._is_held:
+                self.spells.append(Spell(self.name, tag, "held", began_at, time.time()))
             self._is_held = False
-            self.spells.append(Spell(self.name, tag, "held", began_at, time.time()))
 
     # -- below ---------------------------------------------------------------------------------------------------
 
@@ -275,14 +290,14 @@ class Fleet:
         return [spell for server in self.servers for spell in server.spells]
 
 
-def settings_of(vendor: Mapping[str, str], redis_url: str) -> dict[str, str]:
+def settings_of(vendor: Mapping[str, str], redis_url: str, *, poll_s: float) -> dict[str, str]:
     """Return what every server of a fleet is told."""
     return {
         **vendor,
         "REDIS_URL": redis_url,
         "MONGODB_DATABASE": DATABASE,
         "LEASE_S": str(LEASE_S),
-        "COGVIDEOX_POLL_INTERVAL_S": "2",
+        "COGVIDEOX_POLL_INTERVAL_S": str(poll_s),
         # Their standard output is the log.
         "LOG_FILE": "",
     }

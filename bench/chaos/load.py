@@ -87,6 +87,24 @@ class Load:
             return None
         return {one["_id"]: one["tasks"] for one in found}
 
+    async def has_passed(self, task_id: str, fence: int) -> bool:
+        """Whether a task has a higher fence than `fence` and runs, or has ended; False without MongoDB."""
+        try:
+            found = await self._mongo[DATABASE]["tasks"].find_one({"_id": task_id}, {"fence": 1, "status": 1})
+        except PyMongoError:
+            return False
+        if found is None or found["status"] in FINAL:
+            return True
+        return bool(found["fence"] > fence and found["status"] == "running")
+
+    async def fence_of(self, task_id: str) -> int | None:
+        """Return the fence of a task; None without MongoDB."""
+        try:
+            found = await self._mongo[DATABASE]["tasks"].find_one({"_id": task_id}, {"fence": 1})
+        except PyMongoError:
+            return None
+        return None if found is None else int(found["fence"])
+
     async def unfinished(self) -> tuple[int, int] | None:
         """Return how many tasks are not final, and how many have follow-ups left; None without MongoDB."""
         tasks = self._mongo[DATABASE]["tasks"]

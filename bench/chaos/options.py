@@ -27,6 +27,10 @@ class ChaosOptions:
     live: int = 132
     kill_every_s: float = 2.8
     quiet_limit_s: float = 180.0
+    # How long a page takes, how many polls a job (each at least and at most), and how long it is from poll to poll.
+    pages_s: tuple[float, float] = (1.5, 4.5)
+    polls: tuple[int, int] = (6, 13)
+    poll_s: float = 2.0
 
     @property
     def live_by_platform(self) -> dict[str, int]:

@@ -37,8 +37,8 @@ class Chaos:
         self.options = options
         dice = random.Random(options.seed)
         self.journal = Journal()
-        self.site = ChaosSite(self.journal, random.Random(dice.random()))
-        self.vendor = ChaosVendor(self.journal, random.Random(dice.random()))
+        self.site = ChaosSite(self.journal, random.Random(dice.random()), pages_s=options.pages_s)
+        self.vendor = ChaosVendor(self.journal, random.Random(dice.random()), polls=options.polls)
         self.stores = ChaosStores(options.folder / "stores")
         self.findings = Findings()
         self.lags_s: list[float] = []
@@ -91,14 +91,12 @@ class Chaos:
             options.folder,
             SERVERS,
             mongo_socket=self.stores.mongo_socket,
-            environ=settings_of(self.vendor.settings, self.stores.redis_url),
+            environ=settings_of(self.vendor.settings, self.stores.redis_url, poll_s=options.poll_s),
             dice=random.Random(self._dice.random()),
             without=options.without,
         )
         closing.push_async_callback(self.fleet.stop)
         await self.fleet.start()
-        dice = random.Random(self._dice.random())
-        self.storm = Storm(self.fleet, self.stores, dice, kill_every_s=options.kill_every_s)
         self.load = Load(
             *(options, self.fleet),
             origin=self.site.origin,
@@ -106,6 +104,8 @@ class Chaos:
             dice=random.Random(self._dice.random()),
         )
         closing.push_async_callback(self.load.close)
+        dice = random.Random(self._dice.random())
+        self.storm = Storm(self.fleet, self.stores, self.load, dice, kill_every_s=options.kill_every_s)
         self.watch = Watch(self.stores.mongo_url, self.journal, self._is_able)
         closing.push_async_callback(self.watch.close)
 

@@ -19,7 +19,7 @@ _TEXT = "每一页都有自己的正文，用来被采集和保存。" * 15
 _PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-_PAGE_S = (1.5, 4.5)
+_HANG_S = 10.0
 _PICTURE_S = (4.0, 7.0)
 # Of a hundred requests for pages so many are hung, reset, cut in the body, or busy (503).
 _HANGS, _RESETS, _HALVES, _BUSY = 0.01, 0.02, 0.02, 0.03
@@ -30,7 +30,7 @@ Answer = tuple[int, str, bytes]
 class ChaosSite:
     """Serves from `start` to `stop`, and writes every request of a task down in `journal`."""
 
-    def __init__(self, journal: Journal, dice: random.Random, *, pages_s: tuple[float, float] = _PAGE_S) -> None:
+    def __init__(self, journal: Journal, dice: random.Random, *, pages_s: tuple[float, float]) -> None:
         """`pages_s`: how long a page takes, at least and at most."""
         self._journal = journal
         self._pages_s = pages_s
@@ -67,7 +67,7 @@ class ChaosSite:
         try:
             while True:
                 await self._answer(await reader.readuntil(b"\r\n\r\n"), reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             # asyncio's own callback would log a cancel as an error.
             pass
         finally:
@@ -117,7 +117,9 @@ def _page(name: str, pages: int, kind: str, number: str) -> Answer:
 
 async def _hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     del writer
-    await reader.read()
+    # Not for ever: a task whose last page takes the 30 s that a page may take has not got stuck.
+    async with asyncio.timeout(_HANG_S):
+        await reader.read()
     raise ConnectionResetError
 
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 from bench.chaos.fleet import Fleet
+from bench.chaos.load import Load
 from bench.chaos.options import LEASE_S
 from bench.chaos.stores import ChaosStores, StoreName
 
@@ -17,17 +18,20 @@ _STORE_DOWN_S = (0.0, 1.0)
 # Longer than the lease and the time until another server has taken the tasks over.
 _SPELL_S = (LEASE_S + 4, 2 * LEASE_S + 6)
 _FREEZE_EVERY_S = (12.0, 20.0)
-_HOLD_EVERY_S = (8.0, 16.0)
+_HOLD_EVERY_S = (2.0, 8.0)
 
 
 class Storm:
     """Strikes from `strike(until)` on; `kills` counts them by what was killed."""
 
-    def __init__(self, fleet: Fleet, stores: ChaosStores, dice: random.Random, *, kill_every_s: float) -> None:
+    def __init__(
+        self, fleet: Fleet, stores: ChaosStores, tasks: Load, dice: random.Random, *, kill_every_s: float
+    ) -> None:
         self.kills: Counter[str] = Counter()
         self.kill_moments: list[tuple[float, str]] = []
         self._fleet = fleet
         self._stores = stores
+        self._tasks = tasks
         self._dice = dice
         self._gap_s = (_LEAST_GAP * kill_every_s, kill_every_s)
 
@@ -73,4 +77,23 @@ class Storm:
         while time.time() < until:
             await asyncio.sleep(self._dice.uniform(*_HOLD_EVERY_S))
             if time.time() < until and len(self._fleet.up) > 1:
-                await self._dice.choice(self._fleet.up).hold(self._dice.uniform(*_SPELL_S))
+                await self._dice.choice(self._fleet.up).hold(_Passed(self._tasks, self._dice.uniform(*_SPELL_S)))
+
+
+class _Passed:
+    """Whether another run has taken over the task whose end is held up; True also when that takes too long."""
+
+    def __init__(self, tasks: Load, limit_s: float) -> None:
+        self._tasks = tasks
+        self._limit_s = limit_s
+        self._asked_at: float | None = None
+        self._fence: int | None = None
+
+    async def __call__(self, task_id: str) -> bool:
+        self._asked_at = self._asked_at or time.time()
+        if time.time() - self._asked_at > self._limit_s:
+            return True
+        if self._fence is None:
+            self._fence = await self._tasks.fence_of(task_id)
+            return False
+        return await self._tasks.has_passed(task_id, self._fence)

@@ -10,7 +10,6 @@ from bench.chaos.journal import Journal, start_of
 from tests.fixtures.cogvideox_server import BASE_PATH, CogVideoXServer, Fault, Job, Request
 
 _KEY_END = "-submit-"
-_POLLS = (6, 13)
 # Of a hundred requests of a kind so many are answered so.
 _FAULTS: Mapping[str, tuple[tuple[float, Fault], ...]] = {
     "submit": (
@@ -35,7 +34,7 @@ _FAULTS: Mapping[str, tuple[tuple[float, Fault], ...]] = {
 class ChaosVendor(CogVideoXServer):
     """One stand-in, from `start` to `stop`; every request is written down in `journal`."""
 
-    def __init__(self, journal: Journal, dice: random.Random, *, polls: tuple[int, int] = _POLLS) -> None:
+    def __init__(self, journal: Journal, dice: random.Random, *, polls: tuple[int, int]) -> None:
         """`polls`: after how many a job is done, at least and at most."""
         self._journal = journal
         self._polls = polls
