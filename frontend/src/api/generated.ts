@@ -328,6 +328,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow tasks live, as Server-Sent Events; the schema is that of the events' data */
+        get: operations["get_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -785,6 +802,18 @@ export interface components {
             };
         };
         /**
+         * ItemsEventData
+         * @description Of task.items: how many were added since the last one, and how many there are.
+         */
+        ItemsEventData: {
+            /** Task Id */
+            task_id: string;
+            /** Added */
+            added: number;
+            /** Stored */
+            stored: number;
+        };
+        /**
          * LimitsOut
          * @description How many of its tasks run at once, and the pause between requests.
          */
@@ -804,6 +833,16 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /**
+         * LogEventData
+         * @description Of task.log.
+         */
+        LogEventData: {
+            /** Task Id */
+            task_id: string;
+            /** Lines */
+            lines: components["schemas"]["LogLineOut"][];
         };
         /**
          * LogLineOut
@@ -1033,6 +1072,19 @@ export interface components {
             files: number;
         };
         /**
+         * ResyncEventData
+         * @description Of resync: read anew, then go on from `stream_cursor` (null while there is none).
+         */
+        ResyncEventData: {
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "cursor_too_old" | "unknown_cursor" | "slow_reader" | "flushed";
+            /** Stream Cursor */
+            stream_cursor: string | null;
+        };
+        /**
          * RunnerOut
          * @description What runs tasks.
          */
@@ -1110,6 +1162,25 @@ export interface components {
             advice: string | null;
             /** Is Embedded */
             is_embedded: boolean;
+        };
+        /**
+         * SystemEventData
+         * @description Of system; each count goes to 1,000 at most.
+         */
+        SystemEventData: {
+            /** Running */
+            running: number;
+            /** Pending */
+            pending: number;
+            /** Waiting */
+            waiting: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "degraded" | "down";
+            /** Version */
+            version: string;
         };
         /**
          * SystemOut
@@ -1289,6 +1360,15 @@ export interface components {
             where: string;
             /** Url */
             url: string | null;
+        };
+        /**
+         * TaskEventData
+         * @description Of task.created and task.updated; `final` is true once per task, in its last event.
+         */
+        TaskEventData: {
+            task: components["schemas"]["TaskSummary"];
+            /** Final */
+            final: boolean;
         };
         /**
          * TaskList
@@ -3693,6 +3773,88 @@ export interface operations {
                 };
             };
             /** @description 50301 STORE_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_stream: {
+        parameters: {
+            query?: {
+                topics?: string[];
+                after?: string | null;
+            };
+            header?: {
+                /** @description As `after`; a browser sends it when it connects again */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["TaskEventData"] | components["schemas"]["LogEventData"] | components["schemas"]["ItemsEventData"] | components["schemas"]["SystemEventData"] | components["schemas"]["ResyncEventData"];
+                };
+            };
+            /** @description 40101 AUTH_REQUIRED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 42201 VALIDATION_FAILED */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 42901 RATE_LIMITED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 50001 INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 50301 STORE_UNAVAILABLE, 50302 SHUTTING_DOWN */
             503: {
                 headers: {
                     [name: string]: unknown;
