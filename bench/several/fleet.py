@@ -13,7 +13,7 @@ from tests.fixtures.fault_proxy import FaultProxy
 
 LEASE_S = 6.0
 # Each server starts that many crawls; what is created beyond waits for the others.
-CRAWLS_EACH = 20
+CRAWLS_EACH = 10
 CAP = 5
 POLL_S = 0.25
 _WITHIN_S = 60.0
@@ -33,6 +33,11 @@ class CountingVendor(Vendor):
     def job_count(self) -> int:
         """How many jobs it has taken in all."""
         return len(self._server.jobs)
+
+    def hang_next_submit(self) -> None:
+        """Neither take nor answer the next submit, and misbehave in no other from now on."""
+        self._server.faults["submit"].clear()
+        self._server.plan("submit", "hang")
 
     def take_polls(self, count: int) -> None:
         """Forget everything; from now on a job is done at its `count`th poll."""

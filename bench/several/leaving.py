@@ -100,7 +100,7 @@ async def measure_second_signal(fleet: Fleet, servers: Sequence[Server]) -> Leav
     found = Leaving()
     leaver, others = servers[0], servers[1:]
     load = await _loaded(fleet, leaver)
-    fleet.vendor.misbehave_once("submit", "hang", 1)
+    fleet.vendor.hang_next_submit()
     hanging = await video(fleet, leaver)
     await until(partial(fleet.vendor.submits, hanging.task_id), f"the submit of {hanging.task_id}")
     signalled = datetime.now(UTC)
