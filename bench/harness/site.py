@@ -23,10 +23,11 @@ Manner = Literal["connecting", "headers", "body", "busy", "links", "page"]
 
 
 class Door:
-    """One listening port. `arrivals` counts connections and requests since it was opened."""
+    """One listening port, which takes `takes_s` for an answer. `arrivals` counts connections and requests."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self, manner: Manner, *, takes_s: float = 0.0) -> None:
         self.manner = manner
+        self._takes_s = takes_s
         self.connections = 0
         self.requests = 0
         self._server: asyncio.Server | None = None
@@ -82,6 +83,8 @@ class Door:
             head = await reader.readuntil(b"\r\n\r\n")
             self.requests += 1
             path = head.split(b" ", 2)[1].decode("latin-1")
+            if self._takes_s:
+                await asyncio.sleep(self._takes_s)
             await _MANNERS[self.manner](path, reader, writer)
 
 
@@ -144,9 +147,9 @@ class Site:
     def __init__(self) -> None:
         self._doors: list[Door] = []
 
-    async def door(self, manner: Manner) -> Door:
+    async def door(self, manner: Manner, *, takes_s: float = 0.0) -> Door:
         """Open one more door."""
-        door = Door(manner)
+        door = Door(manner, takes_s=takes_s)
         await door.open()
         self._doors.append(door)
         return door

@@ -10,8 +10,8 @@ NEVER_DONE = 1_000_000
 class Vendor:
     """One stand-in. A task's requests are known by its id: the product's `request_id` begins with it."""
 
-    def __init__(self) -> None:
-        self._server = CogVideoXServer()
+    def __init__(self, server: CogVideoXServer | None = None) -> None:
+        self._server = server or CogVideoXServer()
 
     async def start(self) -> None:
         """Listen on a free port."""
