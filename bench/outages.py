@@ -8,7 +8,7 @@ import argparse
 import asyncio
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.harness.server import GRACE_S
+from bench.outage.embedded import measure_embedded
 from bench.outage.faults import FAULTS, Fault
 from bench.outage.house import LEASE_S, House
 from bench.outage.leaving import Departure, leave
@@ -27,6 +28,12 @@ _NAMES = [fault.name for fault in FAULTS]
 _LEAVINGS = [name for name in _NAMES if name.endswith(("_stopped", "_frozen", "_half_open"))]
 # On top of the lease: the sweeper's share of a takeover (lifecycle.md §3).
 _SWEEP_S = 15.0
+_EMBEDDED = {
+    "embedded_mongo_max_s": "<= 6",
+    "embedded_valkey_max_s": "<= 3",
+    "embedded_left_frozen_s": f"<= {GRACE_S:g}",
+    "embedded_children_left": "== 0",
+}
 _NOTHING = (
     *("wrong_answers", "wrong_successes", "tasks_lost", "unbalanced", "paid_twice", "files_left"),
     *("requests_after_fence", "children_after_fence", "runs_after_fence"),
@@ -35,10 +42,11 @@ _NOTHING = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this measurement's options."""
-    parser.add_argument("--faults", nargs="+", default=_NAMES, choices=_NAMES, metavar="NAME", help="only these")
+    parser.add_argument("--faults", nargs="*", default=_NAMES, choices=_NAMES, metavar="NAME", help="only these")
     parser.add_argument(
         "--leavings", nargs="*", default=_LEAVINGS, choices=_NAMES, metavar="NAME", help="SIGTERM in these"
     )
+    parser.add_argument("--embedded", action=argparse.BooleanOptionalAction, default=True, help="embedded stores too")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the SIGTERMs (1)")
     parser.add_argument("--each", type=int, default=EACH, help="crawls, and as many jobs and films (10)")
     parser.add_argument("--lease", type=float, default=LEASE_S, help="LEASE_S of the servers (15)")
@@ -61,6 +69,7 @@ class Found:
 
     outcomes: Sequence[Outcome]
     departures: Sequence[Departure]
+    embedded: Mapping[str, float]
     complaints: int
 
 
@@ -74,9 +83,10 @@ async def _measure(faults: Sequence[Fault], leavings: Sequence[Fault], args: arg
         for fault in leavings:
             departures.append(await leave(house, fault, dice))
             _say(departures[-1].fault, departures[-1].problems)
+        embedded = await measure_embedded(house.folder / "embedded", house.logs) if args.embedded else {}
         complaints = [*loop_errors(house.logs), *_tracebacks(house.logs)]
         _say("log", complaints)
-    return Found(outcomes, departures, len(complaints))
+    return Found(outcomes, departures, embedded, len(complaints))
 
 
 def _tracebacks(logs: Path) -> Iterator[str]:
@@ -89,7 +99,8 @@ def _tracebacks(logs: Path) -> Iterator[str]:
 def report_of(found: Found, faults: Sequence[Fault], *, lease_s: float) -> Report:
     """Return the figures of all faults, named FAULT.FIGURE, and the goals for them."""
     figures: dict[str, float] = {"log_complaints": found.complaints}
-    targets: dict[str, str] = {"log_complaints": "== 0"}
+    figures |= {name: round(value, 2) for name, value in found.embedded.items()}
+    targets: dict[str, str] = {"log_complaints": "== 0"} | (_EMBEDDED if found.embedded else {})
     for one in found.departures:
         name = f"leave_{one.fault}"
         figures |= {f"{name}.took_s": round(one.took_s, 2), f"{name}.problems": len(one.problems) + one.paid_twice}

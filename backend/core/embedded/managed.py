@@ -101,16 +101,17 @@ class ManagedStore(ABC):
         """End the program (SIGTERM, after a bound SIGKILL) and let the lock go. Twice does nothing."""
         self._is_stopping = True
         async with self._turn:
-            run, self._run = self._run, None
             try:
-                if run is not None:
-                    await run.child.stop(self._stop_timeout_s)
+                if self._run is not None:
+                    await self._run.child.stop(self._stop_timeout_s)
             finally:
+                # Not before: `kill` must find the child of a stop that takes too long.
+                self._run = None
                 if self._owns_lock:
                     self._lock.release()
 
     def kill(self) -> None:
-        """Kill the running child if there is one; from any thread."""
+        """Kill the running child if there is one, also in the middle of a stop; from any thread."""
         run = self._run
         if run is not None:
             run.child.kill()

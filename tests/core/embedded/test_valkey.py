@@ -1,4 +1,6 @@
+import asyncio
 import os
+import signal
 from pathlib import Path
 
 import psutil
@@ -22,6 +24,21 @@ async def test_acknowledged_write_survives_kill_9(data_dir: Path) -> None:
     with redis.Redis.from_url(valkey.uri) as client:
         assert (valkey.uri, client.get("flag")) == (uri, b"1")
     await valkey.stop()
+
+
+async def test_kill_ends_a_frozen_store_in_the_middle_of_its_stop(data_dir: Path) -> None:
+    valkey = EmbeddedValkey(data_dir, stop_timeout_s=60)
+    await valkey.start()
+    assert valkey.pid is not None
+    os.kill(valkey.pid, signal.SIGSTOP)
+    stopping = asyncio.ensure_future(valkey.stop())
+    await asyncio.sleep(0)
+
+    valkey.kill()
+
+    async with asyncio.timeout(10):
+        await stopping
+    assert valkey.pid is None
 
 
 async def test_data_is_there_after_a_stop_and_a_start(data_dir: Path) -> None:
