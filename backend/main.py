@@ -96,7 +96,7 @@ NO_VALKEY = sys.platform == "win32"
 _CLOSING_S = 4.0
 _ANSWERING_S = 1.0
 _LEAST_GRACE_S = 3.0
-_EXIT_S = 0.3
+_EXIT_S = 0.5
 # Pages are parsed in threads: with Python's 5 ms each of them keeps the loop, and so a cancel, waiting (measured: a
 # cancel's write took up to 197 ms beside two parsers, 34 ms beside one with this).
 _SWITCH_S = 0.0005
@@ -385,7 +385,11 @@ def _sweeper(
         clock=clock,
         start_task=tasks.schedule_found,
         removals=removals,
-        chores=(repair.run, stores.artifacts.sweep_files, lambda: strays.tell(runner.slots.platforms)),
+        # Parts too: a server that was killed beside this one, on the same files, may never start again.
+        chores=(
+            *(repair.run, stores.artifacts.sweep_files, stores.artifacts.sweep_parts),
+            lambda: strays.tell(runner.slots.platforms),
+        ),
     )
 
 
