@@ -29,14 +29,20 @@ class CrawlExecutor:
         return platform.begin(context, self._tools)
 
     async def recount(self, task: Task) -> Books:
-        """Return the books counted from rows and items; rows taken up and not ended count as aborted."""
+        """Return the books counted from rows and items; rows taken up and not ended count as aborted.
+
+        Those of a task that has ended are aborted in the store too, so that nothing late changes the count.
+        """
+        if task.status.is_final:
+            await self._tools.frontier.abort_left([task.task_id])
         books = await self._tools.frontier.books(task.task_id, is_over=True)
         stored = await self._tools.items.count(task.task_id)
         return replace(books, stored=stored, fetched_unique=stored)
 
     async def recount_many(self, tasks: Sequence[Task]) -> Mapping[str, Books]:
-        """Return the same of many tasks, by their ids, with two reads in all."""
+        """Return the same of many tasks, by their ids, with two writes and two reads in all."""
         ids = [task.task_id for task in tasks]
+        await self._tools.frontier.abort_left([task.task_id for task in tasks if task.status.is_final])
         books = await self._tools.frontier.books_of(ids, is_over=True)
         stored = await self._tools.items.count_of(ids)
         return {one: replace(books[one], stored=stored[one], fetched_unique=stored[one]) for one in ids}

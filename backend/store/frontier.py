@@ -207,6 +207,19 @@ class FrontierStore:
         """End every row that was taken up and has no end, as cut by a cancel or a deadline; return how many."""
         return await self._end_taken(lease, {"state": "failed", "outcome": "aborted"})
 
+    async def abort_left(self, task_ids: Sequence[str]) -> int:
+        """End the same of tasks that have ended and that nobody runs; return how many rows.
+
+        The end of a row that a former run sends late, or that was held up on its way, then finds no row of its own.
+        """
+        open_rows: tuple[Document, ...] = ({"state": "in_flight"}, {"state": "queued", "taken": True})
+        change = {"$set": {"state": "failed", "outcome": "aborted", "not_before": None}}
+        ended = 0
+        for some in open_rows:
+            query = {"task_id": {"$in": [*task_ids]}, **some}
+            ended += (await self._db.do(self._rows.update_many(query, change))).modified_count
+        return ended
+
     async def skip_rest(self, lease: Lease) -> int:
         """End the rows that wait for another attempt when the page limit is reached; return how many."""
         return await self._end_taken(lease, {"state": "done", "outcome": "skipped", "reason": "limit"})

@@ -12,8 +12,10 @@ import pytest
 
 from backend.crawl import visit as visit_module
 from backend.crawl.extract import extract
+from backend.crawl.urls import target_of
 from backend.domain.errors import LeaseLostError
 from backend.domain.task import Books, Lease, StopReason, TaskStatus
+from backend.store.frontier import RowResult
 from tests.fixtures.bare_context import BareContext
 from tests.fixtures.crawls import Crawl
 from tests.fixtures.site import SitePage, page
@@ -281,6 +283,24 @@ async def test_books_of_a_task_that_nobody_runs_count_open_pages_as_aborted(craw
     assert books.adds_up
     assert (books.ok, books.stored) == (1, 1)
     assert books.aborted >= 1
+
+
+async def test_page_that_ends_after_its_task_no_longer_changes_the_books(crawl: Crawl) -> None:
+    held_at(crawl, "headers")
+    context = crawl.context({})
+    running = await crawl.start(context, is_killed=True)
+    context.stop(StopReason.LEASE_LOST)
+    await running
+    ended = replace(context.task, status=TaskStatus.CANCELLED)
+    left = next(page for page in (await crawl.pages()).values() if page.state == "in_flight")
+    target = target_of(left.url)
+    assert target is not None
+
+    books = await crawl.recount(ended)
+    await crawl.tools.frontier.finish(context.lease, [RowResult(target.fingerprint, "ok", 1)])
+
+    assert (await crawl.pages())[left.url.removeprefix(crawl.site.origin)].outcome == "aborted"
+    assert await crawl.recount(ended) == books
 
 
 async def _stored_books(crawl: Crawl) -> Books:
