@@ -13,6 +13,7 @@ from loguru import logger
 
 from backend.core.cache import Cache
 from backend.core.clock import Clock
+from backend.core.first_of import first_of
 from backend.domain.errors import (
     CacheUnavailableError,
     MediaCrawerError,
@@ -303,16 +304,9 @@ class TaskService:
     async def _pause(self, task_id: str, rung: asyncio.Event, left_s: float) -> None:
         """Wait until the task is rung for, its run here ends, or it is time to look."""
         is_told = self._hub is not None and self._hub.is_connected
-        waits = [asyncio.ensure_future(rung.wait())]
-        if (run := self._runner.run_of(task_id)) is not None:
-            waits.append(asyncio.ensure_future(run.ended.wait()))
-        try:
-            every_s = _LOOK_EVERY_S if is_told else _LOOK_ALONE_EVERY_S
-            await asyncio.wait(waits, timeout=min(every_s, left_s), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.wait(waits)
+        run = self._runner.run_of(task_id)
+        events = (rung,) if run is None else (rung, run.ended)
+        await first_of(*events, timeout_s=min(_LOOK_EVERY_S if is_told else _LOOK_ALONE_EVERY_S, left_s))
 
     def _new_id(self) -> str:
         # Time first, so that ids sort by age; the rest keeps two servers apart.
