@@ -66,6 +66,7 @@ def audit(chaos: "Chaos", mongo: MongoClient[dict[str, Any]]) -> Mapping[str, fl
         if document["status"] in FINAL:
             chaos.findings.note("unbalanced", *recount.complaints(document, _pages_of(document)))
         chaos.findings.note("passed_fences", *broken_histories(document))
+    chaos.findings.figures["late_writes"] = recount.late_writes
     _audit_owners(chaos, documents)
     _audit_bills(chaos, documents)
     _audit_what_is_left(chaos)
