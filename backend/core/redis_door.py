@@ -30,7 +30,6 @@ _SHUT_S = 1.0
 # Of a subscription that hears nothing: when it asks whether anybody is there, and how long it waits for a word.
 _ASK_AFTER_S = 1.5
 _WORD_WITHIN_S = 1.5
-_HEALTH_CHECK_S = 5
 
 
 class Subscription:
@@ -181,7 +180,8 @@ class RedisDoor:
             protocol=2,
             socket_timeout=self._timeout_s,
             socket_connect_timeout=self._timeout_s,
-            health_check_interval=_HEALTH_CHECK_S,
+            # A question before the question: an idle connection that is dead costs its caller as long either way.
+            health_check_interval=0,
             # All we send may be repeated: once at once on a new connection, where the old one was cut; never a wait.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
