@@ -52,6 +52,7 @@ class ProgressBoard:
         """Store what is left of one run, before its end is recorded. Raises StoreUnavailableError."""
         async with self._flushing:
             await self._store_lines([run])
+        self._tell_items([run])
 
     def forecast(self, run: Run, progress: Progress) -> Progress:
         """Return the progress with its rate (units per second, over some ten seconds) and time to go."""
@@ -98,3 +99,11 @@ class ProgressBoard:
             run.is_progress_dirty = False
         changes = [(run.mine, self.forecast(run, run.progress), run.books) for run in dirty]
         await self._tasks.save_progress(changes)
+        self._tell_items(dirty)
+
+    def _tell_items(self, runs: Iterable[Run]) -> None:
+        for run in runs:
+            added = 0 if run.books is None else run.books.stored - run.stored_told
+            if run.books is not None and added > 0 and run.lease is not None:
+                run.stored_told = run.books.stored
+                self._events.announce_items(run.mine, added=added, stored=run.books.stored)

@@ -49,6 +49,8 @@ class Run:
         self.is_progress_dirty = False
         # The board's: elapsed time and units done from which it reckons the rate.
         self.rate_since: tuple[float, int] | None = None
+        # Also the board's: how many stored items it has told of.
+        self.stored_told = task.books.stored
         self.lines: list[LogLine] = []
         self.next_seq = 1
         self._is_flagged = is_flagged
