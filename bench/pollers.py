@@ -3,8 +3,8 @@
 `--count` cogvideox tasks are created through the API of a server of its own (embedded stores, gate, leases, cancel
 flags, progress: everything by default) and poll a stand-in in another process every 3 s in the mean. Then, for
 `--seconds`: CPU of the server's process (driver threads included), polls made against polls due, the loop's lag, memory
-a task; tasks cancelled meanwhile are measured apart. Beside it, one after the other, a floor: as many bare aiohttp
-pollers of the same answers.
+a task; then some are cancelled while the others poll on. After it, a floor: as many bare aiohttp pollers of the same
+answers; and what a poller takes beside its task's record and run (`poller_kb`, in a process of its own).
 """
 
 import argparse
@@ -35,6 +35,7 @@ POLLS_TO_FULL_PAUSE = 8
 CREATED_AT_ONCE = 100
 SETTLE_LIMIT_S = 300.0
 CORE_PERCENT = {3_000: 50.0, 10_000: 100.0}
+MEMORY_COUNT = 500
 PROMPT = "一只小狗沿着海滩奔跑"
 
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> Report:
         figures = asyncio.run(_product(provider, args.count, args.seconds, args.cancels))
         floor = _floor(provider, args.count, args.seconds)
     figures |= {f"floor_{name}": value for name, value in floor.items()}
+    figures["poller_kb"] = float(_in_a_process("_poller_memory", provider.origin, str(MEMORY_COUNT)))
     figures["cpu_over_floor"] = figures["cpu_us_per_poll"] / floor["cpu_us"]
     return Report("pollers", figures, judge(figures, _targets(args.count)))
 
@@ -62,15 +64,20 @@ def _targets(count: int) -> dict[str, str]:
         "core_percent": f"<= {allowed:g}",
         "made_percent": ">= 90",
         "polls_after_cancel": "== 0",
+        "poller_kb": "<= 10",
         "log_complaints": "== 0",
     }
 
 
 def _floor(provider: PollStandIn, count: int, seconds: float) -> dict[str, float]:
     url = f"{provider.origin}/v4/async-result"
-    command = [sys.executable, "-m", "bench._bare_pollers", url, str(count), str(MEAN_S), str(seconds)]
-    found: dict[str, float] = orjson.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    found: dict[str, float] = orjson.loads(_in_a_process("_bare_pollers", url, str(count), str(MEAN_S), str(seconds)))
     return found
+
+
+def _in_a_process(name: str, *arguments: str) -> bytes:
+    command = [sys.executable, "-m", f"bench.{name}", *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
 
 
 @dataclass(frozen=True, slots=True)
