@@ -378,7 +378,7 @@ def _sweeper(
     clock: Clock, stores: Stores, runner: Runner, executors: dict[TaskKind, Executor], tasks: TaskService
 ) -> Sweeper:
     removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
-    strays = StrayTasks(stores.database, clock=clock)
+    strays = StrayTasks(stores.database, clock=clock, announcer=stores.announcer)
     repair = TimeRepair(stores.database, clock=clock, lease_s=runner.keeper.lease_s, longest_lease_s=LONGEST_LEASE_S)
     return Sweeper(
         *(stores.tasks, runner, executors),

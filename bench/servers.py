@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=6, help="servers that are told to leave (6); half as many die")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS, metavar="PART", help="only these")
+    parser.add_argument("--apart", action="store_true", help="a Redis for each server: caps and bell must fail to hold")
     parser.add_argument("--logs", type=Path, default=None, help="folder that keeps the servers' logs")
     parser.add_argument("--stages", nargs="+", default=[], metavar="NAME", help="only these stages of the cancels")
 
@@ -71,6 +72,9 @@ async def _measure(args: argparse.Namespace) -> Report:
 
 async def _spread(fleet: Fleet, args: argparse.Namespace, figures: dict[str, float], targets: dict[str, str]) -> None:
     settings = {"MAX_RUNNING_CRAWLS": str(CRAWLS_EACH), "COGVIDEOX_MAX_RUNNING": str(CAP)}
+    if args.apart:
+        # Empty counts as not set: each server starts a Valkey of its own.
+        settings["REDIS_URL"] = ""
     servers = await fleet.servers("spread", args.servers, settings)
     begun = time.perf_counter()
     found = await measure_spread(fleet, servers, args.tasks)

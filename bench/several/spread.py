@@ -51,16 +51,23 @@ async def measure_spread(fleet: Fleet, servers: Sequence[Server], count: int) ->
 
 async def measure_bell(fleet: Fleet, servers: Sequence[Server], count: int) -> list[float]:
     """Fill the first server, then create tasks there one by one; return the ms until each is claimed elsewhere."""
-    filling = await crawls(fleet, servers[0], "headers", CRAWLS_EACH)
-    await until_visited(filling, "headers")
+    filling: list[str] = []
+    while len(live := (await servers[0].system())["live"]["tasks"]) < CRAWLS_EACH:
+        # One after another: the others may have taken some.
+        visited = await crawl(fleet, servers[0], "headers")
+        await until_visited([visited], "headers")
+        filling.append(visited.target.task_id)
+    here = instance_of((await servers[0].record(live[0]))["worker_id"])
     waits_ms = []
     for _ in range(count):
         visited = await crawl(fleet, servers[0], "page")
         (record,) = await all_ended(servers[1], [visited.target.task_id])
-        created, (claimed, _) = at_of(record["history"][0]), claims_of(record)[0]
+        created, (claimed, worker_id) = at_of(record["history"][0]), claims_of(record)[0]
+        if instance_of(worker_id) == here:
+            raise NotReachedError(f"{record['task_id']}: 未溢出 / was not put off by the full server")
         waits_ms.append((claimed - created).total_seconds() * 1000)
-    for one in filling:
-        await servers[0].cancel(one.target.task_id)
+    for task_id in filling:
+        await servers[0].cancel(task_id)
     return waits_ms
 
 
