@@ -13,6 +13,8 @@ from backend.store.task_updates import OWNED
 
 # Servers write with clocks that follow MongoDB's within 2 s: what was written so far ahead, was before a jump.
 _AHEAD = timedelta(seconds=60)
+# A held task keeps its start for when it is let go, a waiting one for when it is resumed.
+_IDLE = ["held", "pending", "waiting"]
 
 
 class TimeRepair:
@@ -35,9 +37,9 @@ class TimeRepair:
         return mended
 
     async def _bring_starts_forward(self) -> int:
-        """Let a pending task wait as long as it had to when it was last written, counted from now."""
+        """Let an idle task wait as long as it had to when it was last written, counted from now."""
         now = self._clock.now()
-        query = {"status": "pending", "updated_at": {"$gt": now + _AHEAD}}
+        query = {"status": {"$in": _IDLE}, "updated_at": {"$gt": now + _AHEAD}}
         waits_ms = {"$subtract": ["$run_at", "$updated_at"]}
         values = {"run_at": {"$add": [now, waits_ms]}, "updated_at": now, "version": {"$add": ["$version", 1]}}
         result = await self._database.do(self._database.collection("tasks").update_many(query, [{"$set": values}]))

@@ -31,6 +31,19 @@ async def test_due_task_is_due_again_after_the_clock_was_set_back(database: Data
     assert later.run_at == clock.now() + timedelta(seconds=600)
 
 
+async def test_held_task_starts_at_once_when_it_is_let_go_after_the_clock_was_set_back(database: Database) -> None:
+    clock = SharedClock()
+    desk, repair = desk_of(database, clock)
+    await desk.made(is_held=True)
+    clock.jump(-DAYS_S)
+    await repair.run()
+
+    started = await desk.store.release_held("t_1", by="li")
+
+    assert started is not None
+    assert started.run_at == clock.now()
+
+
 async def test_lease_of_a_dead_server_runs_out_one_lease_after_the_clock_was_set_back(database: Database) -> None:
     clock = SharedClock()
     desk, repair = desk_of(database, clock)
