@@ -118,8 +118,8 @@ class SiteCrawl:
             await rows.abort(lease)
         else:
             await rows.release(lease)
-        stored = await items.count(lease.task_id)
-        books = await rows.books(lease.task_id, is_over=reason is not StopReason.SHUTDOWN)
+        is_over = reason is not StopReason.SHUTDOWN
+        stored, books = await asyncio.gather(items.count(lease.task_id), rows.books(lease.task_id, is_over=is_over))
         return replace(books, stored=stored, fetched_unique=stored)
 
     async def _open(self) -> None:

@@ -258,11 +258,11 @@ class FrontierStore:
 
         When the task is over, a row taken up and not ended counts as aborted; before that it has no outcome yet.
         """
-        group = {"_id": {name: f"${name}" for name in ("state", "outcome", "reason", "taken")}, "rows": {"$sum": 1}}
-        states = {"$in": ["queued", "in_flight", "done", "failed"]}
-        stages: list[Document] = [{"$match": {"task_id": task_id, "state": states}}, {"$group": group}]
-        found = await self._db.do(self._rows.aggregate(stages).to_list(None))
-        return _books([(one["_id"], int(one["rows"])) for one in found], is_over=is_over)
+        if self._db.is_memory:
+            # mongomock knows no $unionWith.
+            return (await self.books_of([task_id], is_over=is_over))[task_id]
+        found = await self._db.do(self._rows.aggregate(_counting(task_id)).to_list(None))
+        return _books(_groups(found), is_over=is_over)
 
     async def books_of(self, task_ids: Sequence[str], *, is_over: bool) -> Mapping[str, Books]:
         """Return the books of many tasks, by their ids, with one read: for tasks with few rows each."""
@@ -362,6 +362,55 @@ def _page(document: Mapping[str, Any]) -> Page:
         attempts=document["attempts"],
         **{name: document.get(name) for name in names},
     )
+
+
+# Every kind of row there is but `skipped`, which has reasons: (state, outcome, taken), None where it does not matter.
+_KINDS: Sequence[tuple[str, str | None, bool | None]] = (
+    *(("queued", None, None), ("queued", None, True), ("in_flight", None, None)),
+    *(("done", "ok", None), ("done", "empty", None)),
+    *(("failed", outcome, None) for outcome in ("blocked", "failed", "aborted")),
+)
+
+_SKIPPED = {"state": {"$literal": "done"}, "outcome": {"$literal": "skipped"}, "taken": {"$literal": True}}
+
+
+def _counting(task_id: str) -> list[Document]:
+    """Return the pipeline that counts the rows of each kind by itself, along one stretch of an index.
+
+    (Measured at 100,000 rows: grouping them all by state, outcome, reason and `taken` took two to three times as long,
+    although the same index covers that too.)
+    """
+    first, *others = [_count_of(task_id, *kind) for kind in _KINDS]
+    skipped: list[Document] = [
+        {"$match": {"task_id": task_id, "state": "done", "outcome": "skipped"}},
+        {"$group": {"_id": "$reason", "rows": {"$sum": 1}}},
+        {"$project": {"_id": {**_SKIPPED, "reason": "$_id"}, "rows": 1}},
+    ]
+    return [*first, *({"$unionWith": {"coll": "frontier", "pipeline": one}} for one in (*others, skipped))]
+
+
+def _count_of(task_id: str, state: str, outcome: str | None, taken: bool | None) -> list[Document]:
+    match: Document = {"task_id": task_id, "state": state}
+    if outcome is not None:
+        match["outcome"] = outcome
+    if taken is not None:
+        match["taken"] = taken
+    # All but a part of the queue has been taken up.
+    key = {"state": state, "outcome": outcome, "reason": None, "taken": taken is True or state != "queued"}
+    return [
+        {"$match": match},
+        {"$group": {"_id": None, "rows": {"$sum": 1}}},
+        {"$project": {"_id": {"$literal": key}, "rows": 1}},
+    ]
+
+
+def _groups(found: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], int]]:
+    """Return the kinds with their numbers; of the whole queue the part that was taken up has been counted too."""
+    again = sum(int(one["rows"]) for one in found if one["_id"]["state"] == "queued" and one["_id"]["taken"])
+    return [
+        (one["_id"], int(one["rows"]) - (again if one["_id"]["state"] == "queued" and not one["_id"]["taken"] else 0))
+        for one in found
+    ]
 
 
 def _books(groups: Sequence[tuple[Mapping[str, Any], int]], *, is_over: bool) -> Books:

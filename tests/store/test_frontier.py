@@ -294,3 +294,24 @@ async def test_delete_removes_the_rows_of_one_task_only(frontier: FrontierStore)
 
     assert removed == 2
     assert await frontier.origins("t_2") == {ORIGIN: 1}
+
+
+async def test_books_counted_kind_by_kind_are_those_of_all_rows_grouped(
+    frontier: FrontierStore, set_clock: SetClock
+) -> None:
+    await frontier.add_many(LEASE, [row(str(number)) for number in range(14)])
+    found = await frontier.take(LEASE, ORIGIN, 10)
+    outcomes = ("ok", "ok", "empty", "blocked", "failed")
+    ends = [RowResult(one.fingerprint, outcome, 1) for one, outcome in zip(found, outcomes, strict=False)]
+    ends += [
+        RowResult(one.fingerprint, "skipped", 1, reason=why)
+        for one, why in zip(found[5:7], ("robots", "scope"), strict=True)
+    ]
+    await frontier.finish(LEASE, ends)
+    await frontier.requeue(LEASE, found[8], set_clock.now())
+
+    for is_over in (False, True):
+        alone = await frontier.books("t_1", is_over=is_over)
+
+        assert alone == (await frontier.books_of(["t_1", "t_2"], is_over=is_over))["t_1"]
+        assert (alone.requested, alone.queued_left, alone.aborted) == (10, 4, 3 if is_over else 0)
