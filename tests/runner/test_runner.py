@@ -9,7 +9,7 @@ from backend.core.cache import Cache
 from backend.core.clock import Clock
 from backend.core.database import Database
 from backend.core.logs import captured_log
-from backend.domain.errors import NeedsPersonError, StoreUnavailableError, TaskFailedError
+from backend.domain.errors import LeaseLostError, NeedsPersonError, StoreUnavailableError, TaskFailedError
 from backend.domain.execution import TaskContext
 from backend.domain.log import LogLine
 from backend.domain.task import Books, Ending, Lease, Stage, StopReason, SubmitIntent, TaskStatus, Upstream
@@ -268,6 +268,18 @@ async def test_end_that_no_store_takes_in_time_is_one_line_of_the_log(
         await bench.run(await bench.create())
 
     assert any("a step of task t_1 is left: NetworkTimeout" in line for line in lines)
+    assert not any("ERROR" in line or "Traceback" in line for line in lines)
+
+
+async def test_conclusion_of_a_run_that_lost_its_lease_is_one_line_of_the_log(bench: Bench) -> None:
+    async def be_too_late(context: TaskContext, reason: StopReason | None) -> Books:
+        raise LeaseLostError("t_1")
+
+    bench.executor.conclude = be_too_late
+    with captured_log() as lines:
+        await bench.run(await bench.create())
+
+    assert any("a step of task t_1 is left" in line for line in lines)
     assert not any("ERROR" in line or "Traceback" in line for line in lines)
 
 
