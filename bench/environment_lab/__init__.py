@@ -1,0 +1,1 @@
+"""What becomes of the server when its surroundings fail: a full disk, no descriptors, a clock set wrong."""
