@@ -157,7 +157,7 @@ class Database:
         finally:
             _given_s.reset(token)
 
-    async def do(self, operation: Awaitable[T]) -> T:
+    async def do(self, operation: Awaitable[T], *, within_s: float | None = None) -> T:
         """Await one store operation; cancelling this await leaves it running, and remembered.
 
         Raises StoreUnavailableError when the server does not answer in time, counted from here: an operation may
@@ -172,7 +172,8 @@ class Database:
         future.add_done_callback(_take_error)
         try:
             # Leaves the operation alone, whatever becomes of this await.
-            await asyncio.wait({future}, timeout=_given_s.get() or self._timeout_s)
+            bound_s = (_given_s.get() or self._timeout_s) if within_s is None else within_s
+            await asyncio.wait({future}, timeout=bound_s)
             if not future.done():
                 raise StoreUnavailableError("no answer in time")
             return future.result()
@@ -184,9 +185,20 @@ class Database:
             raise StoreUnavailableError(type(error).__name__) from error
 
     async def slow(self, operation: Callable[[], Awaitable[T]]) -> T:
-        """Do a read that may take long, at most four of them at once, so that quick ones do not wait behind."""
-        async with self._slow_gate:
-            return await self.do(operation())
+        """Do a read that may take long, at most four of them at once, so that quick ones do not wait behind.
+
+        The wait for a turn counts. Raises StoreUnavailableError.
+        """
+        begun = self._clock.elapsed()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._slow_gate.acquire()
+        except TimeoutError:
+            raise StoreUnavailableError("no turn in time") from None
+        try:
+            return await self.do(operation(), within_s=self._timeout_s - (self._clock.elapsed() - begun))
+        finally:
+            self._slow_gate.release()
 
     async def measure(self) -> float:
         """Return the latency of one round trip in ms, and let the clock follow the server's."""
