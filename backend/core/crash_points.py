@@ -34,6 +34,8 @@ POINTS: dict[str, str] = {
     "before_give_back": "the body has ended; the task has not gone back",
     "before_finish": "the body has ended and is settled; its end is not recorded",
     "after_finish": "the end is stored; the run has not heard so",
+    "before_event": "an end is recorded; its event is not published",
+    "after_event": "the event of an end is published; the word that asks for it still stands",
     "before_books": "a task ended without a run; its books are not recounted",
     "after_abandon": "an abandoned task is taken over; its provider was not asked",
 }

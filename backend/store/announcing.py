@@ -13,6 +13,7 @@ from typing import Any
 from loguru import logger
 
 from backend.core.clock import Clock
+from backend.core.crash_points import crash_point
 from backend.core.database import Database, ahead_of_journal
 from backend.core.event_log import Addition, EventLog
 from backend.domain.errors import CacheUnavailableError, StoreUnavailableError
@@ -185,6 +186,8 @@ class TaskAnnouncer:
     async def _add(self, batch: Sequence[Addition]) -> None:
         if not batch:
             return
+        if any(one.is_final for one in batch):
+            crash_point("before_event")
         for _ in range(_TRIES - 1):
             try:
                 await self._log.add(batch)
@@ -197,6 +200,7 @@ class TaskAnnouncer:
             await self._log.add(batch)
         ended = [one.subject for one in batch if one.is_final]
         if ended:
+            crash_point("after_event")
             await self._pull(ended)
 
     async def _pull(self, task_ids: Sequence[str]) -> None:

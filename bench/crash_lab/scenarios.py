@@ -58,6 +58,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("before_give_back", "crawl", push="drain"),
     Scenario("before_finish", "video"),
     Scenario("after_finish", "video"),
+    Scenario("before_event", "video"),
+    Scenario("after_event", "video"),
     Scenario("before_cancel_upstream", "video", push="cancel", ends=_CANCELLED),
     Scenario("after_abandon", "video", push="cancel_orphan", ends=_CANCELLED),
     Scenario("before_books", "crawl", push="cancel_orphan", ends=_CANCELLED),
