@@ -25,7 +25,8 @@ from backend.domain.errors import CacheUnavailableError
 T = TypeVar("T")
 
 # A command takes a millisecond, with `appendfsync always` on a busy disk some hundred; and so long a caller waits.
-TIMEOUT_S = 0.75
+# Enough for a new connection and an answer over a link of 0.4 s there and back.
+TIMEOUT_S = 1.0
 _SHUT_S = 1.0
 # Of a subscription that hears nothing: when it asks whether anybody is there, and how long it waits for a word.
 _ASK_AFTER_S = 1.5
@@ -178,6 +179,8 @@ class RedisDoor:
             decode_responses=self._decodes,
             # With version 3 redis-py 8.1 takes the PONG of a subscription for a message and drops it.
             protocol=2,
+            # It would tell its name and version first: one more way there and back for each connection.
+            driver_info=None,
             socket_timeout=self._timeout_s,
             socket_connect_timeout=self._timeout_s,
             # A question before the question: an idle connection that is dead costs its caller as long either way.

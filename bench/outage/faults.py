@@ -110,6 +110,7 @@ FAULTS = (
     Fault("redis_killed", "redis", _ending("valkey", signal.SIGKILL), _again("valkey")),
     Fault("redis_frozen", "redis", _signalled("valkey", signal.SIGSTOP), _signalled("valkey", signal.SIGCONT)),
     Fault("redis_half_open", "redis", _silent("redis_proxy"), _faultless("redis_proxy")),
+    Fault("redis_slow", "redis", _slow("redis_proxy"), _faultless("redis_proxy"), is_total=False),
     Fault("redis_flushed", "redis", _flush, _nothing, is_total=False),
     Fault("redis_restarted", "redis", _restart_valkey, _nothing, is_total=False),
 )
