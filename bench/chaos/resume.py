@@ -71,7 +71,7 @@ async def _until_seen(journal: Journal, names: list[str], *, since: float) -> fl
 def _end(server: ServerProcess) -> None:
     """Stop it in order, and by force when it does not."""
     try:
-        if server.process.poll() is None:
+        if hasattr(server, "process") and server.process.poll() is None:
             server.stop()
     finally:
         server.end()
