@@ -1,10 +1,14 @@
 """What must be so after a crash: counted in the store, at the stand-ins, in the files and in the logs."""
 
+import asyncio
 import itertools
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from bson import decode
+from redis import Redis
 
 from bench.crash_lab.stand_in import PAGES, StandIn, two_at_once
 
@@ -86,6 +90,15 @@ def _takes_from(entry: Document, worker: str) -> bool:
     return bool(entry["worker_id"] != worker and entry["to_status"] == "running")
 
 
+def event_problems(redis_url: str, database: str, task_id: str) -> Iterable[str]:
+    """Readers of the stream were told of the end once."""
+    with Redis.from_url(redis_url) as redis:
+        entries: Any = redis.xrange(f"mcp:events:{database}")
+    told = [one for _, one in entries if one.get(b"s") == task_id.encode() and decode(one[b"p"]).get("final")]
+    if len(told) > 1:
+        yield f"{len(told)} events of one end"
+
+
 def log_problems(lines: list[Document]) -> Iterable[str]:
     """The reader sees the lines of the task numbered from 1 without a gap."""
     numbers = [line["seq"] for line in lines]
@@ -132,5 +145,10 @@ async def problems_of(trial: Any) -> list[str]:
             found += log_problems(logs["items"])
             break
         del name
+    if trial.shared is not None:
+        where = trial.shared.settings(trial.folder.name)
+        found += await asyncio.to_thread(
+            lambda: list(event_problems(where["REDIS_URL"], where["MONGODB_DATABASE"], task["_id"]))
+        )
     found += said_problems({name: trial.log_of(name) for name in trial.servers})
     return found

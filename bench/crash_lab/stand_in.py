@@ -93,10 +93,11 @@ def _socket_of(port: int) -> str:
 
 
 def _holds(pid: int, socket: str) -> bool:
+    folder = Path(f"/proc/{pid}/fd")
     with contextlib.suppress(OSError):
-        for entry in os.scandir(f"/proc/{pid}/fd"):
+        for name in os.listdir(folder):  # noqa: PTH208 - a closed directory, whatever is found first
             with contextlib.suppress(OSError):
-                if str(Path(entry.path).readlink()) == socket:
+                if str((folder / name).readlink()) == socket:
                     return True
     return False
 
