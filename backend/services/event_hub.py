@@ -258,7 +258,9 @@ class EventHub:
         if told.epoch != self._epoch:
             self._begin(await self._log.tail(limit=KEPT))
         elif told.position is None:
-            self._tell(Happening(told))
+            # The word of an epoch that we know already has no subject.
+            if told.subject:
+                self._tell(Happening(told))
         elif told.position.n == self._last.n + 1:
             self._add(told)
         elif told.position.n > self._last.n:
