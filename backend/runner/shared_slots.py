@@ -62,7 +62,9 @@ class SharedSlots:
             self._loop.cancel()
             await asyncio.wait({self._loop})
             self._loop = None
-            await self._told(self._give_back)
+            if not self._is_away:
+                # Without Redis they fall out by their score, and a stop waits for nobody.
+                await self._told(self._give_back)
 
     def when_freed(self, call: Callable[[], None]) -> None:
         """Have `call` called when a slot of ours is free for all servers."""
