@@ -25,6 +25,7 @@ _ROUND_S = 1.0
 _REAP_EVERY_S = 5.0
 _OLDEST_EVERY = 8
 _AT_ONCE = 200
+_STARTED_AT_ONCE = 10
 _ANNOUNCED_AT_ONCE = 1_000
 
 Removal = Callable[[str], Awaitable[object]]
@@ -142,8 +143,11 @@ class Sweeper:
             due = await self._tasks.due(platforms, limit=plan.free + len(known) + 1, oldest_first=oldest_first)
             fresh = [task for task in due if task.task_id not in known]
             fitting = [task for task in fresh if plan.take(task.platform)]
-            for task in fitting:
+            for number, task in enumerate(fitting, start=1):
                 self._start_task(task)
+                if number % _STARTED_AT_ONCE == 0:
+                    # What was started begins in the next step of the loop, which has other work too.
+                    await asyncio.sleep(0)
             known |= {task.task_id for task in fitting}
             waiting = {task.platform for task in fresh if task.task_id not in known}
             # With all slots taken it is not known what waits of the other platforms.

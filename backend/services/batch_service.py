@@ -4,6 +4,7 @@ A thousand of them take a second of checks while the same loop runs hundreds of 
 few milliseconds, the writes in batches of one round trip, and no more is spawned than there are slots.
 """
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,9 @@ from backend.store.tasks import TaskStore
 Entry = TypeVar("Entry")
 Draft = NewTask | RequestError
 
-_STORED_AT_ONCE = 100
+_STORED_AT_ONCE = 50
+# What is spawned begins in the next step of the loop: a hundred claims in one step would hold up the rest.
+_SCHEDULED_AT_ONCE = 10
 _USED_OTHERWISE = Text("同一个 Idempotency-Key 已用于不同的请求", "This Idempotency-Key was used with another body")
 
 
@@ -76,6 +79,8 @@ class BatchService:
         self._sets = sets
         self._drafter = drafter
         self._turns = Turns(clock)
+        # Several calls at once would each have their hundred documents made in the same step of the loop.
+        self._storing = asyncio.Lock()
 
     async def create(
         self,
@@ -107,7 +112,7 @@ class BatchService:
         except StoreUnavailableError as error:
             logger.error("❌ 创建任务失败: {}", error)
             raise
-        await self._turns.map(self._schedule, made.values())
+        await self._schedule_all(list(made.values()))
         items = tuple(_item(index, made.get(index, one)) for index, one in enumerate(drafts))
         is_replay = bool(made) and all(not isinstance(one, RequestError) and one[1] for one in made.values())
         return Batch(call.batch_id, items, is_replay)
@@ -130,12 +135,18 @@ class BatchService:
             numbered = [(new_ids(), index, call.entry(index, one)) for index, one in good.items()]
             for start in range(0, len(numbered), _STORED_AT_ONCE):
                 some = numbered[start : start + _STORED_AT_ONCE]
-                with ahead_of_journal():
-                    stored = await self._sets.create([(task_id, new) for task_id, _, new in some])
+                async with self._storing:
+                    with ahead_of_journal():
+                        stored = await self._sets.create([(task_id, new) for task_id, _, new in some])
                 made |= dict(zip((index for _, index, _ in some), stored, strict=True))
             if numbered:
                 await self._store.keep(numbered[-1][0])
         return made
+
+    async def _schedule_all(self, made: Sequence[Made]) -> None:
+        for start in range(0, len(made), _SCHEDULED_AT_ONCE):
+            await self._turns.map(self._schedule, made[start : start + _SCHEDULED_AT_ONCE])
+            await asyncio.sleep(0)
 
     def _schedule(self, made: Made) -> None:
         if isinstance(made, RequestError) or made[1]:
