@@ -26,6 +26,9 @@ _FILM_EVERY = 3
 _READS_A_WAVE = 10
 _END_WITHIN_S = 120.0
 _LONGEST_S = 3.0
+# Each is created and cancelled: two events, and 2,000 are kept.
+_FILLED = 1_200
+_FILLED_AT_ONCE = 100
 
 CRAWL: Mapping[str, object] = {"max_pages": _PAGES, "max_depth": 8, "obey_robots": False}
 FILM: Mapping[str, object] = {"scenes": [{"text": "一幕"}], "seconds_per_scene": 1, "size": "320x180", "fps": 10}
@@ -95,8 +98,17 @@ class Load:
         self._server = server
         self._stand_ins = stand_ins
         self._dice = random.Random(seed)
+        self._is_followed = asyncio.Event()
         self._waves: deque[list[str]] = deque()
         self._work: list[asyncio.Task[None]] = []
+
+    async def fill_windows(self) -> None:
+        """Make more events than are kept, with the streams open: tasks that are held, and cancelled as they are."""
+        await self._is_followed.wait()
+        held = {"platform": "cogvideox", "params": VIDEO, "start": "manual"}
+        for _ in range(_FILLED // _FILLED_AT_ONCE):
+            made = await self._server.call("POST", "/tasks/bulk", {"tasks": [held] * _FILLED_AT_ONCE})
+            await self._server.call("DELETE", "/tasks", batch_id=made["batch_id"])
 
     def begin(self) -> None:
         """Start the waves and the open streams."""
@@ -187,4 +199,5 @@ class Load:
             with contextlib.suppress(httpx.TransportError):
                 async for _ in self._server.lines("/stream", topics="tasks"):
                     self.done.frames += 1
+                    self._is_followed.set()
             await asyncio.sleep(1)
