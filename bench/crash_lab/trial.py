@@ -118,7 +118,7 @@ class Trial:
         await self._take_over(is_orphan=is_orphan)
         task = await self._until_ended()
         await self._let_late_things_come()
-        outcome.status = task["status"] if task["error"] is None else f"{task['status']} {task['error']['name']}"
+        outcome.status = _status_of(task)
         outcome.resumed_s = self._resumed_s(task)
         outcome.requests_after = len(self.requests_of_the_struck(task))
         await self._stop_all(outcome)
@@ -335,3 +335,8 @@ def _is_stopped(pid: int) -> bool:
 def _at(entry: Document) -> float:
     at: datetime = entry["at"]
     return at.astimezone(UTC).timestamp()
+
+
+def _status_of(task: Document) -> str:
+    error = task.get("error")
+    return str(task["status"]) if error is None else f"{task['status']} {error['name']}"
