@@ -4,7 +4,6 @@ Clients are made on the running loop and closed in reverse, by one exit stack, a
 """
 
 import asyncio
-import gc
 import os
 import secrets
 import signal
@@ -33,6 +32,7 @@ try:
     from backend.core.database import Database
     from backend.core.embedded import EmbeddedStoreError, EmbeddedStores, warn_of_memory_stores
     from backend.core.event_log import EventLog
+    from backend.core.garbage import GarbageKeeper
     from backend.core.http import HttpGate, NetworkPolicy
     from backend.core.leaving import leave_within
     from backend.core.logs import configure_logs
@@ -483,9 +483,9 @@ async def main(settings: Settings) -> int:
         if running is None:
             logger.info("👋 MediaCrawer Pro 正在关闭...")
             return 0
-        # What the start has made stays: without this every full collection looks at all of it, some 0.1 s.
-        gc.collect()
-        gc.freeze()
+        garbage = GarbageKeeper(clock=clock)
+        garbage.start()
+        closing.callback(garbage.stop)
         app = make_app(running.services, settings, clock=clock)
         server = make_server(app, settings)
         server.add_sockets(sockets)
