@@ -33,7 +33,7 @@ class Ours:
         """Create a crawl of the job's pages."""
         server = self._servers[self._submitted % len(self._servers)]
         self._submitted += 1
-        params = {"start_urls": [f"{self._site}/t/{job}/0"], "max_pages": self._steps, "delay_s": 0}
+        params = {"start_urls": [f"{self._site}/t/{job}/0"], "max_pages": self._steps, "max_depth": self._steps}
         return await server.create("web", params, type="site")
 
     async def cancel(self, reference: str) -> bool:
