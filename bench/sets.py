@@ -42,6 +42,7 @@ LAG_MS = 50
 _LAG_STEP_S = 0.005
 _LOOK_EVERY_S = 0.05
 _END_WITHIN_S = 120.0
+_FORGOTTEN_AT_ONCE = 500
 TASKS = "/api/v1/tasks"
 
 
@@ -203,7 +204,8 @@ class _House:
 
     async def forget_all(self) -> None:
         """Remove every task, so that the next burst finds as little as the first."""
-        await self._tasks.delete_many({})
+        while rows := await self._tasks.find({}, {"_id": 1}).limit(_FORGOTTEN_AT_ONCE).to_list(None):
+            await self._tasks.delete_many({"_id": {"$in": [row["_id"] for row in rows]}})
 
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[_Seen]:
