@@ -2,7 +2,7 @@
 
 It answers submits and polls as Zhipu's video API does, counts the polls of each job, and costs some 30 us a poll, so
 that ten thousand pollers are not held up by it. Run by `poll_stand_in()`; prints its port. A job's id is the submit's
-`request_id`. `GET /_polls` answers with the polls of each job.
+`request_id`. `GET /_polls` answers with the polls of each job, `GET /_jobs` with how many were polled at all.
 """
 
 import asyncio
@@ -43,6 +43,10 @@ class PollStandIn:
     def settings(self) -> dict[str, str]:
         """What a server is told of it, but for the poll interval."""
         return {"COGVIDEOX_API_KEY": "stand-in-key.stand-in-secret", "COGVIDEOX_BASE_URL": f"{self.origin}/v4"}
+
+    def jobs(self) -> int:
+        """Return how many jobs were asked about at least once."""
+        return int(httpx.get(f"{self.origin}/_jobs", trust_env=False).content)
 
     def polls(self) -> dict[str, int]:
         """Return how often each job was asked about."""
@@ -90,6 +94,8 @@ class _Connection(asyncio.Protocol):
 
     def _got(self, data: bytes) -> bytes:
         path = data[4 : data.index(b" ", 4)]
+        if path == b"/_jobs":
+            return _whole(b"%d" % len(self._polls))
         if path == b"/_polls":
             return _whole(orjson.dumps({job.decode(): count for job, count in self._polls.items()}))
         self._polls[path.rpartition(b"/")[2]] += 1
