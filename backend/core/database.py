@@ -30,6 +30,7 @@ from backend.domain.errors import StoreRefusedError, StoreUnavailableError
 T = TypeVar("T")
 Document = dict[str, Any]
 
+_THREADS = int(os.environ["MOTOR_MAX_WORKERS"])
 _SLOW_READS_AT_ONCE = 4
 # The driver looks after the server so often, and after as long again without an answer drops all its connections:
 # with its own defaults (10 and 20 s) calls went on dying on connections that a firewall had forgotten.
@@ -87,6 +88,7 @@ class Database:
         self._client: AsyncIOMotorClient[Document] | None = None
         self._collections: dict[tuple[str, bool], AsyncIOMotorCollection[Document]] = {}
         self._in_flight: set[asyncio.Future[Any]] = set()
+        self._overdue: set[asyncio.Future[Any]] = set()
         self._slow_gate = asyncio.Semaphore(_SLOW_READS_AT_ONCE)
         self._is_replica_set = False
 
@@ -130,8 +132,10 @@ class Database:
     def collection(self, name: str) -> AsyncIOMotorCollection[Document]:
         """Return a collection whose writes are acknowledged from the journal (a majority on a replica set).
 
-        Inside `ahead_of_journal` they are acknowledged from memory.
+        Inside `ahead_of_journal` they are acknowledged from memory. Raises StoreUnavailableError at once while the
+        driver's threads are all taken by operations that nobody waits for any more.
         """
+        self._refuse_when_choked()
         is_ahead = _is_ahead_of_journal.get()
         found = self._collections.get((name, is_ahead))
         if found is None:
@@ -175,6 +179,8 @@ class Database:
             bound_s = (_given_s.get() or self._timeout_s) if within_s is None else within_s
             await asyncio.wait({future}, timeout=bound_s)
             if not future.done():
+                self._overdue.add(future)
+                future.add_done_callback(self._overdue.discard)
                 raise StoreUnavailableError("no answer in time")
             return future.result()
         except InvalidOperation as error:
@@ -216,9 +222,16 @@ class Database:
         server_time = hello["localTime"].replace(tzinfo=UTC)
         self._clock.follow(server_time, sent_at=sent_at, received_at=self._clock.elapsed())
 
+    def _refuse_when_choked(self) -> None:
+        # What is begun now would wait behind those, be given up in its turn, and land long after its caller was told
+        # to try again; and with more callers than 64 threads can let down, the queue would grow until MongoDB is back.
+        if len(self._overdue) >= _THREADS:
+            raise StoreUnavailableError("too many operations are unanswered")
+
     def _admin_command(self, name: str) -> Awaitable[Document]:
         if self.is_memory:
             return _hello()
+        self._refuse_when_choked()
         if self._client is None:
             raise RuntimeError("the MongoDB client has been closed")
         return self._client.admin.command(name)

@@ -45,7 +45,7 @@ async def _count(database: Database) -> int:
         try:
             return await database.do(database.collection("rows").count_documents({}))
         except StoreUnavailableError:
-            continue
+            await asyncio.sleep(0.01)
 
 
 async def test_operation_on_a_silent_server_is_given_up_in_time(remote: Database, proxy: FaultProxy) -> None:
@@ -71,6 +71,26 @@ async def test_operation_that_waits_for_a_thread_of_the_driver_is_given_up_in_ti
 
     assert time.monotonic() - begun < _TIMEOUT_S + _MARGIN_S
     await asyncio.gather(*crowd, return_exceptions=True)
+
+
+async def test_nothing_is_begun_while_all_threads_are_taken_by_what_nobody_waits_for(
+    remote: Database, proxy: FaultProxy
+) -> None:
+    proxy.behave(is_silent=True)
+    rows = remote.collection("rows")
+    await asyncio.gather(*(remote.do(rows.insert_one({})) for _ in range(3 * _THREADS)), return_exceptions=True)
+    begun, left = time.monotonic(), remote.in_flight
+
+    with pytest.raises(StoreUnavailableError):
+        await remote.do(remote.collection("rows").insert_one({"_id": "late"}))
+    with pytest.raises(StoreUnavailableError):
+        await remote.measure()
+
+    assert left >= _THREADS
+    assert time.monotonic() - begun < 0.2
+    proxy.behave()
+    await _count(remote)
+    assert await remote.do(remote.collection("rows").find_one({"_id": "late"})) is None
 
 
 async def test_slow_read_that_waits_for_its_turn_is_given_up_in_time(remote: Database, proxy: FaultProxy) -> None:
