@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.harness.cuts import Stage, lag_watched
 from bench.harness.lab import LabOptions
 from bench.harness.server import Server
 from bench.harness.verification import complaints
@@ -100,18 +101,15 @@ async def _spread(fleet: Fleet, args: argparse.Namespace, figures: dict[str, flo
 
 async def _cancels(fleet: Fleet, args: argparse.Namespace, figures: dict[str, float], targets: dict[str, str]) -> None:
     servers = await fleet.servers("afar", args.servers)
-    stages: list[Afar] = []
-    for name in (*STAGES, "claiming", "in_submit"):
-        if args.stages and name not in args.stages:
-            continue
-        if name == "claiming":
-            stages.append(await measure_claiming(fleet, servers, count=args.count))
-        elif name == "in_submit":
-            stages.append(await measure_in_submit(fleet, servers, count=args.count))
-        else:
-            told = max(1, args.count // 5)
-            stages.append(await measure_stage(fleet, servers, name, count=args.count, told=told))
-        await fleet.site.close()
+    machine = Stage("afar", "")
+    async with lag_watched(machine):
+        stages = [
+            await _afar(fleet, servers, name, args.count)
+            for name in (*STAGES, "claiming", "in_submit")
+            if not args.stages or name in args.stages
+        ]
+    # The machine's own share: how late it woke the measuring loop.
+    figures |= spread("afar_lag_ms", machine.lags_ms)
     for stage in stages:
         figures |= {f"afar_{stage.name}_n": len(stage.read_ms), **spread(f"afar_{stage.name}_ms", stage.read_ms)}
         targets[f"afar_{stage.name}_ms_p99"] = f"<= {_CANCEL_MS}"
@@ -120,6 +118,17 @@ async def _cancels(fleet: Fleet, args: argparse.Namespace, figures: dict[str, fl
     figures["afar_requests_after"] = sum(stage.requests_after for stage in stages)
     targets |= {"afar_delete_wait_ms_p99": f"<= {_CANCEL_MS}", "afar_requests_after": "== 0"}
     await _leave(fleet, servers)
+
+
+async def _afar(fleet: Fleet, servers: Sequence[Server], name: str, count: int) -> Afar:
+    try:
+        if name == "claiming":
+            return await measure_claiming(fleet, servers, count=count)
+        if name == "in_submit":
+            return await measure_in_submit(fleet, servers, count=count)
+        return await measure_stage(fleet, servers, name, count=count, told=max(1, count // 5))
+    finally:
+        await fleet.site.close()
 
 
 async def _leaving(fleet: Fleet, args: argparse.Namespace, figures: dict[str, float], targets: dict[str, str]) -> None:
