@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> Report:
         live=args.tasks,
         kill_every_s=args.every,
     )
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         return asyncio.run(_measured(options))
     finally:

@@ -21,9 +21,11 @@ _LOOK_EVERY_S = 0.02
 
 async def resumes(folder: Path, *, times: int, seed: int) -> dict[str, float]:
     """Return `restart_s`, from the launch to /health, and `resume_s`, from there to a request of every task."""
-    folder.mkdir(parents=True, exist_ok=True)
     journal, dice = Journal(), random.Random(seed)
-    site, vendor = ChaosSite(journal, dice, pages_s=(0.5, 1.0)), ChaosVendor(journal, dice, polls=_POLLS)
+    site, vendor = (
+        ChaosSite(journal, dice, pages_s=(0.5, 1.0), is_sound=True),
+        ChaosVendor(journal, dice, polls=_POLLS, is_sound=True),
+    )
     async with AsyncExitStack() as closing:
         await site.start()
         closing.push_async_callback(site.stop)

@@ -21,8 +21,6 @@ _PIXEL = base64.b64decode(
 )
 _HANG_S = 10.0
 _PICTURE_S = (4.0, 7.0)
-# Of a hundred requests for pages so many are hung, reset, cut in the body, or busy (503).
-_HANGS, _RESETS, _HALVES, _BUSY = 0.01, 0.02, 0.02, 0.03
 
 Answer = tuple[int, str, bytes]
 
@@ -30,10 +28,13 @@ Answer = tuple[int, str, bytes]
 class ChaosSite:
     """Serves from `start` to `stop`, and writes every request of a task down in `journal`."""
 
-    def __init__(self, journal: Journal, dice: random.Random, *, pages_s: tuple[float, float]) -> None:
-        """`pages_s`: how long a page takes, at least and at most."""
+    def __init__(
+        self, journal: Journal, dice: random.Random, *, pages_s: tuple[float, float], is_sound: bool = False
+    ) -> None:
+        """`pages_s`: how long a page takes, at least and at most; `is_sound`: it never misbehaves."""
         self._journal = journal
         self._pages_s = pages_s
+        self._faults = () if is_sound else _FAULTS
         self._dice = dice
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
@@ -93,7 +94,7 @@ class ChaosSite:
         """Answer badly, some of the times; else wait as long as a page takes."""
         await asyncio.sleep(self._dice.uniform(*self._pages_s))
         chance = self._dice.random()
-        for share, manner in ((_HANGS, _hang), (_RESETS, _reset), (_HALVES, _half), (_BUSY, _busy)):
+        for share, manner in self._faults:
             if chance < share:
                 await manner(reader, writer)
                 return True
@@ -146,3 +147,7 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:
     head = f"HTTP/1.1 {status} Status\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
     await writer.drain()
+
+
+# Of a hundred requests for pages so many are answered so.
+_FAULTS = ((0.01, _hang), (0.02, _reset), (0.02, _half), (0.03, _busy))

@@ -34,10 +34,13 @@ _FAULTS: Mapping[str, tuple[tuple[float, Fault], ...]] = {
 class ChaosVendor(CogVideoXServer):
     """One stand-in, from `start` to `stop`; every request is written down in `journal`."""
 
-    def __init__(self, journal: Journal, dice: random.Random, *, polls: tuple[int, int]) -> None:
-        """`polls`: after how many a job is done, at least and at most."""
+    def __init__(
+        self, journal: Journal, dice: random.Random, *, polls: tuple[int, int], is_sound: bool = False
+    ) -> None:
+        """`polls`: after how many a job is done, at least and at most; `is_sound`: it never misbehaves."""
         self._journal = journal
         self._polls = polls
+        self._faults = {} if is_sound else _FAULTS
         self._dice = dice
         super().__init__()
 
@@ -71,7 +74,7 @@ class ChaosVendor(CogVideoXServer):
     def next_fault(self, kind: str) -> Fault | None:
         """Return a random fault for one request, mostly none."""
         chance = self._dice.random()
-        for share, fault in _FAULTS[kind]:
+        for share, fault in self._faults.get(kind, ()):
             if chance < share:
                 return fault
             chance -= share
