@@ -296,11 +296,11 @@ async def test_slow_reader_is_dropped_and_slows_nobody(
 
 async def _tell(api: ApiServer, row: dict[str, Any], count: int) -> None:
     """Tell of many changes, as fast as a reader that reads takes them."""
+    streams = api.app.streams
     for version in range(2, count + 2):
         api.announcer.changed({**row, "version": version})
         if version % 20 == 0:
             await api.announcer.idle()
-            streams = api.app.streams
             await until(lambda: all(one.is_busy or one.position == streams._log.end for one in streams._readers))
 
 
