@@ -34,7 +34,8 @@ class ProgressBoard:
         self._clock = clock
         self._live = live
         self._loop: asyncio.Task[None] | None = None
-        self._flushing = asyncio.Lock()
+        # Runs whose lines are on their way: their order must be kept, and nobody else need wait for them.
+        self._on_the_way: dict[Run, asyncio.Event] = {}
         self._edge = Edge()
 
     async def start(self) -> None:
@@ -50,8 +51,9 @@ class ProgressBoard:
 
     async def flush(self, run: Run) -> None:
         """Store what is left of one run, before its end is recorded. Raises StoreUnavailableError."""
-        async with self._flushing:
-            await self._store_lines([run])
+        while (stored := self._on_the_way.get(run)) is not None:
+            await stored.wait()
+        await self._store_lines([run])
         self._tell_items([run])
 
     def forecast(self, run: Run, progress: Progress) -> Progress:
@@ -72,26 +74,30 @@ class ProgressBoard:
             await asyncio.sleep(_LINES_EVERY_S)
             rounds += 1
             try:
-                await self._edge.keep("storing log lines", self._flush_lines())
+                await self._edge.keep("storing log lines", self._store_lines(self._live()))
                 if rounds % _PROGRESS_EVERY == 0:
                     await self._edge.keep("storing progress", self._store_progress(self._live()))
             except StoreUnavailableError as error:
                 logger.debug("progress is not stored for now: {}", error.detail)
 
-    async def _flush_lines(self) -> None:
-        async with self._flushing:
-            await self._store_lines(self._live())
-
     async def _store_lines(self, runs: Iterable[Run]) -> None:
-        taken = {run: len(run.lines) for run in runs if run.lease is not None and run.lines}
+        free = [run for run in runs if run not in self._on_the_way]
+        taken = {run: len(run.lines) for run in free if run.lease is not None and run.lines}
         batch: list[tuple[Lease, LogLine]] = [
             (run.mine, line) for run, count in taken.items() for line in run.lines[:count]
         ]
         if not batch:
             return
-        await self._events.add_lines(batch)
-        for run, count in taken.items():
-            del run.lines[:count]
+        stored = asyncio.Event()
+        self._on_the_way |= dict.fromkeys(taken, stored)
+        try:
+            await self._events.add_lines(batch)
+            for run, count in taken.items():
+                del run.lines[:count]
+        finally:
+            for run in taken:
+                del self._on_the_way[run]
+            stored.set()
 
     async def _store_progress(self, runs: Iterable[Run]) -> None:
         dirty = [run for run in runs if run.is_progress_dirty and run.lease is not None and not run.is_ending]
