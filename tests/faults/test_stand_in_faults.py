@@ -10,7 +10,7 @@ import tornado.ioloop
 from backend.core.http import HttpGate
 from backend.crawl.fetch import FetchLimits
 from backend.domain.task import Books, StopReason, Task, TaskStatus
-from tests.fixtures.cogvideox_server import WIRE_FAULTS
+from tests.fixtures.bad_wire import WIRE_FAULTS
 from tests.fixtures.crawls import Crawl
 from tests.fixtures.generation import GenerationHouse
 from tests.fixtures.hostile_server import HostileServer, until
