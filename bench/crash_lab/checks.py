@@ -5,12 +5,15 @@ import itertools
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson import decode
 from redis import Redis
 
 from bench.crash_lab.stand_in import PAGES, StandIn, two_at_once
+
+if TYPE_CHECKING:
+    from bench.crash_lab.trial import Trial
 
 Document = dict[str, Any]
 
@@ -129,9 +132,9 @@ def said_problems(logs: Mapping[str, str]) -> Iterable[str]:
                 yield f"{name} said {word!r}"
 
 
-async def problems_of(trial: Any) -> list[str]:
+async def problems_of(trial: "Trial") -> list[str]:
     """Return what does not hold, while the surviving servers still answer."""
-    stand_in: StandIn = trial.stand_in
+    stand_in = trial.stand_in
     async with trial.database() as database:
         task = await database["tasks"].find_one({})
         assert task is not None
@@ -139,12 +142,9 @@ async def problems_of(trial: Any) -> list[str]:
         found += request_problems(stand_in, trial.requests_of_the_struck(task))
         found += await result_problems(database, task, ends=trial.ends)
         found += await zombie_problems(database, task)
-    for name, server in trial.servers.items():
-        if server.is_running:
-            logs = await server.call("GET", f"/tasks/{task['_id']}/logs", limit=_MOST_LINES)
-            found += log_problems(logs["items"])
-            break
-        del name
+    survivor = next(server for server in trial.servers.values() if server.is_running)
+    logs = await survivor.call("GET", f"/tasks/{task['_id']}/logs", limit=_MOST_LINES)
+    found += log_problems(logs["items"])
     if trial.shared is not None:
         where = trial.shared.settings(trial.folder.name)
         found += await asyncio.to_thread(

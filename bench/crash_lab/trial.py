@@ -80,15 +80,19 @@ class Trial:
     owners: Owners = field(default_factory=Owners)
     servers: dict[str, Server] = field(default_factory=dict)
     calls: list[asyncio.Task[None]] = field(default_factory=list)
+    stand_in: StandIn = field(init=False)
+    found: list[str] = field(default_factory=list)
     struck_at: float = 0.0
     ready_at: float = 0.0
     thawed_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.stand_in = StandIn(self.owners)
 
     async def run(self) -> Outcome:
         """Carry it out; what goes wrong becomes a problem of the outcome."""
         outcome = Outcome(self.scenario.point, self.fault)
         self.folder.mkdir(parents=True)
-        self.stand_in = StandIn(self.owners)
         async with AsyncExitStack() as closing:
             await self.stand_in.start()
             closing.push_async_callback(self.stand_in.stop)
@@ -122,7 +126,7 @@ class Trial:
         outcome.resumed_s = self._resumed_s(task)
         outcome.requests_after = len(self.requests_of_the_struck(task))
         await self._stop_all(outcome)
-        outcome.problems += await self._judged(outcome)
+        outcome.problems += self._judged(outcome)
 
     # -- before the fault ------------------------------------------------------------------------------------------
 
@@ -147,16 +151,16 @@ class Trial:
                 self._call("first", "DELETE", f"/tasks/{(await self._task())['_id']}")
 
     async def _until_struck(self) -> None:
-        first, point = self.servers["first"], self.scenario.point
-        is_struck: Callable[[], bool]
-        if self.fault in {"kill", "restart"}:
-            is_struck = lambda: not first.is_running  # noqa: E731 - three ways to see the same
-        elif self.fault == "stop":
-            is_struck = lambda: _is_stopped(first.pid)  # noqa: E731
-        else:
-            is_struck = lambda: f"crash point {point}: stall" in self.log_of("first")  # noqa: E731
-        await self._until(is_struck, f"{point}:{self.scenario.nth}")
+        await self._until(self._is_struck, f"{self.scenario.point}:{self.scenario.nth}")
         self.struck_at = time.time()
+
+    def _is_struck(self) -> bool:
+        first = self.servers["first"]
+        if self.fault in {"kill", "restart"}:
+            return not first.is_running
+        if self.fault == "stop":
+            return _is_stopped(first.pid)
+        return f"crash point {self.scenario.point}: stall" in self.log_of("first")
 
     # -- after it --------------------------------------------------------------------------------------------------
 
@@ -221,9 +225,9 @@ class Trial:
         taken = [_at(entry) for entry in task["history"] if _at(entry) > self.struck_at]
         return requests_by(self.stand_in.seen, "first", after=taken[0]) if taken and self._has_second else []
 
-    async def _judged(self, outcome: Outcome) -> list[str]:
-        """Return what did not hold; the stores are looked at once more when every server has ended."""
-        found = list(self._facts_problems)
+    def _judged(self, outcome: Outcome) -> list[str]:
+        """Return what did not hold."""
+        found = list(self.found)
         if outcome.status != self.ends:
             found.append(f"ended as {outcome.status!r}, not {self.ends!r}")
         if outcome.resumed_s is not None and outcome.resumed_s > TAKEOVER_S:
@@ -263,7 +267,7 @@ class Trial:
         self.calls.append(asyncio.create_task(call(), name=f"{method} {path}"))
 
     async def _stop_all(self, outcome: Outcome) -> None:
-        self._facts_problems = await problems_of(self)
+        self.found = await problems_of(self)
         for name, server in self.servers.items():
             if server.is_running:
                 try:
