@@ -53,6 +53,7 @@ class Lags:
     def __init__(self) -> None:
         self.late_ms: list[float] = []
         self.busy_ms: list[float] = []
+        self._is_spoilt = False
 
     async def sample(self) -> None:
         """Look every 5 ms."""
@@ -60,8 +61,17 @@ class Lags:
         while True:
             due, used_s = loop.time() + LAG_EVERY_S, time.thread_time()
             await asyncio.sleep(LAG_EVERY_S)
+            if self._is_spoilt:
+                self._is_spoilt = False
+                continue
             self.late_ms.append((loop.time() - due) * 1000)
             self.busy_ms.append((time.thread_time() - used_s) * 1000)
+
+    def forget(self) -> None:
+        """Begin anew, without the sample in which somebody looked."""
+        self.late_ms.clear()
+        self.busy_ms.clear()
+        self._is_spoilt = True
 
 
 def look(process: psutil.Process, lags: Lags) -> dict[str, float]:
@@ -76,8 +86,7 @@ def look(process: psutil.Process, lags: Lags) -> dict[str, float]:
         "busy_p99_ms": percentile(lags.busy_ms, 99),
         "busy_max_ms": max(lags.busy_ms, default=0.0),
     }
-    lags.late_ms.clear()
-    lags.busy_ms.clear()
+    lags.forget()
     return figures
 
 

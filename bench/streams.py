@@ -37,7 +37,8 @@ TARGETS = {
     "changes_lost": "== 0",
     "changes_repeated": "== 0",
     "finals_wrong": "== 0",
-    "streams_dropped": "== 0",
+    "streams_closed": "== 0",
+    "streams_told_to_read_anew": "== 0",
 }
 _DETAILED_EVERY = 5
 _OPEN_AT_ONCE = 50
@@ -248,5 +249,6 @@ def _judged(streams: Sequence[Stream], first: int, last: int, task_ids: Sequence
         "changes_repeated": float(sum(len(one.numbers) - len(set(one.numbers)) for one in streams)),
         "changes_out_of_order": float(sum(one.numbers != sorted(one.numbers) for one in streams)),
         "finals_wrong": float(sum(dict(one.finals) != ends for one in streams)),
-        "streams_dropped": float(sum(one.is_closed or one.resyncs > 0 for one in streams)),
+        "streams_closed": float(sum(one.is_closed for one in streams)),
+        "streams_told_to_read_anew": float(sum(one.resyncs > 0 for one in streams)),
     }

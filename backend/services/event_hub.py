@@ -24,6 +24,8 @@ Forever = Callable[[str, Callable[[], Awaitable[object]]], Awaitable[object]]
 ResyncReason = Literal["cursor_too_old", "unknown_cursor", "slow_reader", "flushed"]
 
 _LOOK_EVERY_S = 1.0
+# One look in vain is a machine out of breath; a connection that was cut says so by itself.
+_LOOKS_IN_VAIN = 2
 _AGAIN_S = 0.5
 _FIRST_TOUCH_S = 3.0
 
@@ -44,6 +46,10 @@ class Happening:
         if self._event is None:
             self._event = event_of(self._told.subject, self._told.payload)
         return self._event
+
+    def let_go(self) -> None:
+        """Keep the bytes only: read, an event takes ten times as many blocks of memory, and thousands are kept."""
+        self._event = None
 
     @property
     def task_id(self) -> str:
@@ -99,6 +105,7 @@ class EventHub:
         self._is_connected = False
         self._looked_at = 0.0
         self._behind_since = 0
+        self._in_vain = 0
         self._touched = asyncio.Event()
         self._loop: asyncio.Task[Any] | None = None
 
@@ -236,10 +243,19 @@ class EventHub:
         while True:
             left_s = self._looked_at + _LOOK_EVERY_S - self._clock.elapsed()
             if left_s <= 0:
-                await self._look()
+                await self._look_or_bear_it()
                 left_s = _LOOK_EVERY_S
             for told in await heard.next(timeout_s=left_s):
                 await self._take(told)
+
+    async def _look_or_bear_it(self) -> None:
+        try:
+            await self._look()
+            self._in_vain = 0
+        except CacheUnavailableError:
+            self._in_vain += 1
+            if self._in_vain >= _LOOKS_IN_VAIN:
+                raise
 
     async def _look(self) -> None:
         """See that Redis answers, that nothing was flushed or lost, and let progress be told if it is followed."""
