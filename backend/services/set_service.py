@@ -24,7 +24,7 @@ from backend.store.tasks import TaskStore
 
 Thing = TypeVar("Thing")
 
-_CANCELLED_AT_ONCE = 200
+_CANCELLED_AT_ONCE = 100
 _RECOUNTED_AT_ONCE = 50
 # Each stop sets a body's whole cleaning up going: a hundred in one step of the loop would hold up the rest.
 _STOPPED_AT_ONCE = 10

@@ -237,8 +237,8 @@ async def test_set_cancel_cut_by_the_store_says_so_and_goes_on_when_repeated(off
 
     again = await office.service.cancel(ALL, by="li")
 
-    assert again.matched == 250
-    assert [line for line in lines if "WARNING" in line and "已取消 200 个" in line]
+    assert again.matched == 350
+    assert [line for line in lines if "WARNING" in line and "已取消 100 个" in line]
     assert await office.statuses() == {"cancelled": 450}
 
 
