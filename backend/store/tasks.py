@@ -480,8 +480,10 @@ class TaskStore:
         seen = await self._db.do(self._tasks.find_one({"_id": task_id, "status": from_status}))
         if seen is None:
             return None
+        # Written in what is now the future: the clock was set back since (time_repair).
+        ahead = max(timedelta(), seen["updated_at"] - now)
         values = {
-            **{"status": "pending", "run_at": max(now, seen["run_at"]), "message": document_of(PENDING)},
+            **{"status": "pending", "run_at": max(now, seen["run_at"] - ahead), "message": document_of(PENDING)},
             **{"updated_at": now, "notice": None},
         }
         entry = entry_of(now, (from_status, "pending"), reason, seen["attempt"], by=by)

@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+import pytest
+
 from backend.core.clock import Clock
 from backend.core.database import Database
 from backend.domain.task import Task, TaskStatus
@@ -31,12 +33,16 @@ async def test_due_task_is_due_again_after_the_clock_was_set_back(database: Data
     assert later.run_at == clock.now() + timedelta(seconds=600)
 
 
-async def test_held_task_starts_at_once_when_it_is_let_go_after_the_clock_was_set_back(database: Database) -> None:
+@pytest.mark.parametrize("is_mended_first", [True, False])
+async def test_held_task_starts_at_once_when_it_is_let_go_after_the_clock_was_set_back(
+    database: Database, *, is_mended_first: bool
+) -> None:
     clock = SharedClock()
     desk, repair = desk_of(database, clock)
     await desk.made(is_held=True)
     clock.jump(-DAYS_S)
-    await repair.run()
+    if is_mended_first:
+        await repair.run()
 
     started = await desk.store.release_held("t_1", by="li")
 
