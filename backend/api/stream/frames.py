@@ -33,6 +33,7 @@ def event_frame(happening: Happening, speech: Speech) -> bytes:
     if made is None:
         name, data = _told(happening, speech)
         made = happening.frames[speech.record] = _frame(name, data, happening.cursor)
+        happening.let_go()
     return made
 
 
