@@ -28,6 +28,7 @@ T = TypeVar("T")
 # Enough for a new connection and an answer over a link of 0.4 s there and back.
 TIMEOUT_S = 1.0
 _SHUT_S = 1.0
+_IDLE_S = 30.0
 # Of a subscription that hears nothing: when it asks whether anybody is there, and how long it waits for a word.
 _ASK_AFTER_S = 1.5
 _WORD_WITHIN_S = 1.5
@@ -83,6 +84,7 @@ class RedisDoor:
         self._in_flight: set[asyncio.Task[Any]] = set()
         self._shut_until = -math.inf
         self._is_doubtful = False
+        self._dropped_at = clock.elapsed()
 
     def open(self) -> Redis:
         """Make the client on the running loop; it connects when it is used.
@@ -116,6 +118,7 @@ class RedisDoor:
         if self._is_doubtful:
             # One goes to see; the others do not wait with it.
             self._shut_until = self._clock.elapsed() + self._timeout_s
+        await self._drop_idle_now_and_then(client)
         work = asyncio.create_task(_asked(ask, client), name="redis")
         self._in_flight.add(work)
         work.add_done_callback(self._forget)
@@ -153,6 +156,15 @@ class RedisDoor:
         """Let nobody wait for a while, and drop idle connections: they went the way of this one."""
         self._is_doubtful = True
         self._shut_until = self._clock.elapsed() + _SHUT_S
+        await self._drop_idle(client)
+
+    async def _drop_idle_now_and_then(self, client: Redis) -> None:
+        # redis-py keeps as many connections as were ever needed at once. A new one costs one way there and back.
+        if self._clock.elapsed() - self._dropped_at > _IDLE_S:
+            await self._drop_idle(client)
+
+    async def _drop_idle(self, client: Redis) -> None:
+        self._dropped_at = self._clock.elapsed()
         if not self._is_memory:
             try:
                 await client.connection_pool.disconnect(inuse_connections=False)

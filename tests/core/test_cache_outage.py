@@ -11,7 +11,9 @@ from backend.core.cache import Cache
 from backend.core.clock import Clock
 from backend.core.redis_door import Subscription
 from backend.domain.errors import CacheUnavailableError
+from tests.fixtures.clocks import SetClock
 from tests.fixtures.fault_proxy import FaultProxy, Way
+from tests.fixtures.server import wait_until
 
 _TIMEOUT_S = 0.8
 # What a machine that is busy adds.
@@ -91,6 +93,21 @@ async def test_connections_that_a_firewall_forgot_are_not_tried_one_after_the_ot
     # One look in vain at most: of eight dead connections each would have cost one.
     assert time.monotonic() - begun < 4.0
     assert len(await asyncio.gather(*(remote.measure() for _ in range(8)))) == 8
+
+
+async def test_connections_of_a_burst_are_closed_after_a_while(proxy: FaultProxy) -> None:
+    clock = SetClock()
+    cache = Cache(f"redis://127.0.0.1:{proxy.port}", clock=clock)
+    await cache.connect()
+    await asyncio.gather(*(cache.measure() for _ in range(8)))
+    burst = proxy.open_connections
+
+    clock.advance(60)
+    await cache.measure()
+
+    await asyncio.to_thread(wait_until, lambda: proxy.open_connections == 1)
+    assert burst == 8
+    await cache.close()
 
 
 async def test_cut_connection_costs_no_call(remote: Cache, proxy: FaultProxy) -> None:
