@@ -69,7 +69,7 @@ class TaskStore:
     priority: -1, run_at} · reap {status, lease_until} · follow-ups {after} where there are any ·
     lists: `task_queries.INDEXES`.
 
-    Every won update passes `_changed` (or `_changed_unseen`, `_moved`): events come from nowhere else.
+    Every won update passes `_changed` (or `_changed_unseen`): events come from nowhere else.
     """
 
     def __init__(self, database: Database, *, clock: Clock, announcer: Announcer | None = None) -> None:
@@ -178,7 +178,7 @@ class TaskStore:
                 await self._db.do(self._tasks.update_one(query, update))
         elif updates:
             await self._db.do(self._tasks.bulk_write([UpdateOne(*update) for update in updates], ordered=False))
-        self._moved(lease.task_id for lease, _, _ in changes)
+        self._announcer.moved(lease.task_id for lease, _, _ in changes)
 
     async def save_checkpoint(self, lease: Lease, checkpoint: Checkpoint) -> None:
         """Store where a resumed run goes on. Raises LeaseLostError."""
@@ -434,10 +434,6 @@ class TaskStore:
         """Announce won updates whose documents the update did not return: they are read back behind the caller."""
         self._announcer.changed_unseen(task_ids)
 
-    def _moved(self, task_ids: Iterable[str]) -> None:
-        """Announce progress: shown live at most 4 times a second, never replayed."""
-        self._announcer.moved(task_ids)
-
     async def _update(self, query: Document, update: Document | list[Document]) -> Task | None:
         document = await self._db.do(
             self._tasks.find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
@@ -454,7 +450,7 @@ class TaskStore:
         result = await self._db.do(self._tasks.update_one(mine(lease), update))
         if result.matched_count == 0:
             raise LeaseLostError(lease.task_id)
-        self._moved([lease.task_id])
+        self._announcer.moved([lease.task_id])
 
     async def _take(self, query: Document, update: Document) -> bool:
         """Update one document without reading back what lists do not show; say whether it matched."""

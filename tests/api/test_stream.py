@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.api.stream import broadcast
+from backend.api.stream import broadcast, readers
 from backend.domain.execution import TaskContext
 from backend.domain.task import Books, Ending, Stage
 from tests.fixtures.api_server import ApiServer, StartApi
@@ -276,7 +276,7 @@ def slow(api: ApiServer) -> Iterator[socket.socket]:
 async def test_slow_reader_is_dropped_and_slows_nobody(
     api: ApiServer, slow: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcast, "MAX_FRAMES", 60)
+    monkeypatch.setattr(readers, "MAX_FRAMES", 60)
     monkeypatch.setattr(broadcast, "_LAST_WORD_S", 0.1)
     made = await api.create()
     row = await api.database.do(api.database.collection("tasks").find_one({"_id": made["task_id"]}))

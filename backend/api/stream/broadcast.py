@@ -7,14 +7,11 @@ and when the log is left behind it is told to read anew, and dropped.
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 
 from loguru import logger
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 
-from backend.api.language import Speech
 from backend.api.stream.frames import (
     HEARTBEAT,
     SYSTEM_TOPICS,
@@ -23,14 +20,12 @@ from backend.api.stream.frames import (
     system_frame,
     topics_of,
 )
+from backend.api.stream.readers import FrameLog, Made, Reader, Shown
 from backend.api.stream.schemas import SystemEventData
 from backend.core.clock import Clock
 from backend.services.event_hub import EventHub, Happening, ResyncReason
 
 MAX_READERS = 2_000
-MAX_FRAMES = 2_000
-MAX_LOG_BYTES = 32 * 1024 * 1024
-MAX_WRITE_BYTES = 256 * 1024
 HEARTBEAT_S = 15.0
 _SYSTEM_EVERY_S = 5.0
 _TICK_S = 1.0
@@ -44,91 +39,6 @@ _LONGEST_PAUSE_S = 0.25
 Pulse = Callable[[], Awaitable[SystemEventData]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """One entry of the log: an event, or words that are the same in every language (`topics` None: for all)."""
-
-    topics: frozenset[str] | None
-    happening: Happening | None = None
-    words: bytes = b""
-
-    def is_for(self, reader: "Reader") -> bool:
-        return self.topics is None or not self.topics.isdisjoint(reader.topics)
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self.words) if self.happening is None else self.happening.size_bytes
-
-    def frame(self, speech: Speech) -> bytes:
-        return self.words if self.happening is None else event_frame(self.happening, speech)
-
-
-@dataclass(eq=False, slots=True)
-class Reader:
-    """An open stream: what it follows, and how far it has come."""
-
-    stream: IOStream
-    topics: frozenset[str]
-    speech: Speech
-    is_chunked: bool
-    position: int = 0
-    beat_at: float = 0.0
-    written_at: float = 0.0
-    writing: asyncio.Future[None] | None = None
-    # The pump leaves it alone while what it missed is written.
-    is_replaying: bool = True
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it has not taken yet what it was given last."""
-        return self.is_replaying or (self.writing is not None and not self.writing.done())
-
-    @property
-    def wants(self) -> tuple[frozenset[str], str, bool]:
-        """What readers with the same bytes have in common."""
-        return (self.topics, self.speech.record, self.is_chunked)
-
-    def framed(self, words: bytes) -> bytes:
-        """Return bytes as this connection carries them."""
-        return b"%x\r\n%b\r\n" % (len(words), words) if self.is_chunked else words
-
-
-# Bytes for all readers of one kind at one place, and their place after these.
-Made = dict[tuple[tuple[frozenset[str], str, bool], int], tuple[bytes, int]]
-
-
-@dataclass(slots=True)
-class _Log:
-    """The latest frames; `start` counts what has left it."""
-
-    entries: deque[_Shown] = field(default_factory=deque)
-    start: int = 0
-    size_bytes: int = 0
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.entries)
-
-    def add(self, entry: _Shown) -> None:
-        self.entries.append(entry)
-        self.size_bytes += entry.size_bytes
-        while len(self.entries) > MAX_FRAMES or self.size_bytes > MAX_LOG_BYTES:
-            self.size_bytes -= self.entries.popleft().size_bytes
-            self.start += 1
-
-    def read(self, reader: Reader) -> tuple[bytes, int]:
-        """Return what comes next for a reader, at most some 256 KB, and its place after that."""
-        words: list[bytes] = []
-        size, place = 0, reader.position
-        while place < self.end and size < MAX_WRITE_BYTES:
-            entry = self.entries[place - self.start]
-            place += 1
-            if entry.is_for(reader):
-                words.append(entry.frame(reader.speech))
-                size += len(words[-1])
-        return (reader.framed(b"".join(words)) if words else b""), place
-
-
 class Broadcast:
     """The open streams of one process. Its task lives as long as there is a reader; `close` ends all at once."""
 
@@ -138,7 +48,7 @@ class Broadcast:
         self._clock = clock
         self._readers: set[Reader] = set()
         self._parting: set[asyncio.TimerHandle] = set()
-        self._log = _Log()
+        self._log = FrameLog()
         self._system = b""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -235,13 +145,13 @@ class Broadcast:
     def on_event(self, happening: Happening) -> None:
         """Show an event."""
         if self._readers:
-            self._show(_Shown(topics_of(happening), happening))
+            self._show(Shown(topics_of(happening), happening))
 
     def on_resync(self, reason: ResyncReason) -> None:
         """Have every reader read anew."""
-        self._show(_Shown(None, words=resync_frame(reason, self._hub.cursor)))
+        self._show(Shown(None, words=resync_frame(reason, self._hub.cursor)))
 
-    def _show(self, entry: _Shown) -> None:
+    def _show(self, entry: Shown) -> None:
         self._log.add(entry)
         self._wake.set()
 
@@ -332,5 +242,5 @@ class Broadcast:
             said = system_frame(await self._pulse())
             if said != self._system:
                 self._system = said
-                self._show(_Shown(SYSTEM_TOPICS, words=said))
+                self._show(Shown(SYSTEM_TOPICS, words=said))
             await asyncio.sleep(_SYSTEM_EVERY_S)

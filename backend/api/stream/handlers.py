@@ -3,8 +3,9 @@
 from backend.api.base import ApiHandler
 from backend.api.errors import ApiError
 from backend.api.openapi import Operation, Route
-from backend.api.stream.broadcast import Broadcast, Reader
+from backend.api.stream.broadcast import Broadcast
 from backend.api.stream.frames import RETRY, resync_frame
+from backend.api.stream.readers import Reader
 from backend.api.stream.schemas import StreamEventData, StreamQuery
 from backend.domain.errors import ShuttingDownError
 from backend.domain.text import Text
