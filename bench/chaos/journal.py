@@ -34,8 +34,8 @@ class Journal:
         return max((self.seen[name][-1].at for name in names if name in self.seen), default=0.0)
 
     def first_after(self, task: str, moment: float) -> float | None:
-        """Return when a request of the task came first after a moment; None when none did."""
-        return next((one.at for one in self.seen.get(task, ()) if one.at > moment), None)
+        """Return when a request of the task, other than a submit, came first after a moment; None when none did."""
+        return next((one.at for one in self.seen.get(task, ()) if one.at > moment and one.what != "submit"), None)
 
 
 def start_of(user_agent: str) -> str:

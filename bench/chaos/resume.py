@@ -37,6 +37,7 @@ async def resumes(folder: Path, *, times: int, seed: int) -> dict[str, float]:
         closing.push_async_callback(asyncio.to_thread, _end, server)
         await asyncio.to_thread(server.start)
         names = await asyncio.to_thread(_create, server, site.origin)
+        # Not before every job was polled: a kill in the middle of a submit leaves it uncertain.
         await _until_seen(journal, names, since=0.0)
         starts_s, works_s = [], []
         for _ in range(times):
