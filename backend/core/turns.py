@@ -26,10 +26,11 @@ class Turns:
         left = iter(things)
         while True:
             async with self._turn:
-                if not self._take_turn(work, left, done):
-                    return done
-            # Whoever else waits goes first, and the loop's other work between us.
-            await asyncio.sleep(0)
+                has_more = self._take_turn(work, left, done)
+                # Inside, so that nobody takes the next turn in this step of the loop.
+                await asyncio.sleep(0)
+            if not has_more:
+                return done
 
     def _take_turn(self, work: Callable[[T], R], left: Iterator[T], done: list[R]) -> bool:
         """Work for one turn; False when nothing is left."""

@@ -146,7 +146,6 @@ class BatchService:
     async def _schedule_all(self, made: Sequence[Made]) -> None:
         for start in range(0, len(made), _SCHEDULED_AT_ONCE):
             await self._turns.map(self._schedule, made[start : start + _SCHEDULED_AT_ONCE])
-            await asyncio.sleep(0)
 
     def _schedule(self, made: Made) -> None:
         if isinstance(made, RequestError) or made[1]:
