@@ -147,7 +147,7 @@ def _targets(fault: Fault, lease_s: float) -> dict[str, str]:
         targets["takeover_s"] = f"<= {lease_s + _SWEEP_S:g}"
     if fault.store == "redis":
         targets["worst_create_s"] = "<= 1.5"
-    if fault.store == "redis" and not fault.name.endswith("slow"):
+    if fault.tells_resync:
         # Counted from the loss; told once Redis is back.
         targets["resync_s"] = "<= 15"
     if fault.store == "redis" and fault.is_total:

@@ -29,6 +29,11 @@ class Fault:
     is_total: bool = True
     is_partial: bool = False
 
+    @property
+    def tells_resync(self) -> bool:
+        """Whether readers of the stream must be told to read anew: something may have been lost on the way."""
+        return self.store == "redis" and self.name != "redis_slow"
+
 
 async def _nothing(stores: FaultyStores) -> None:
     del stores

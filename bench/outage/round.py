@@ -80,7 +80,7 @@ class Round:
         await self._until_recovered()
         await callers.stop()
         await listener.stop()
-        if self._fault.store == "redis":
+        if self._fault.tells_resync:
             outcome.resync_s = listener.resync_after(self._lost_at)
         self._judge(callers)
         outcome.wrong_successes = await wrong_successes(callers, house.first)
