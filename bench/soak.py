@@ -18,6 +18,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ SLOPES = ("rss_mb", "blocks_k", "mongod_mb", "valkey_mb")
 COUNTS = ("fds", "threads")
 _HOUR_S = 3_600.0
 _LOOKS_BACK = 5
+_OF_CONNECTION = "HTTP1ServerConnection._server_request_loop"
 TARGETS = {
     "rss_mb_per_h_beyond_noise": f"<= {FLAT_MB_PER_H:g}",
     "fds_growth": "<= 50",
@@ -107,7 +109,7 @@ async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into
     process, begun, begun_at = psutil.Process(server.pid), time.monotonic(), time.time()
     samples: list[Sample] = []
     await asyncio.sleep(QUIET_S)
-    idle_tasks = _fewest_tasks(watch)
+    idle = _idle(watch)
     load.begin()
     await load.fill_windows()
     cpu_s = _cpu_s(process)
@@ -121,7 +123,9 @@ async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into
     await load.end()
     # Longer than a connection is kept for.
     await asyncio.sleep(QUIET_S)
-    tasks_left = _fewest_tasks(watch) - idle_tasks
+    left = _idle(watch)
+    if left.total() > idle.total():
+        print("left:", dict(left - idle))
     lags = [lag for line in watched(watch, since=begun_at) for lag in line.lags_ms]
     done = asdict(load.done) | {"problems": len(load.done.problems)}
     return {
@@ -130,14 +134,17 @@ async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into
         "lag_ms_p50": percentile(lags, 50),
         "lag_ms_p99": percentile(lags, 99),
         **done,
-        "tasks_left": tasks_left,
+        "tasks_left": left.total() - idle.total(),
         **_trends(samples, min(MAX_WARM_UP_S, seconds * WARM_UP_SHARE)),
     }
 
 
-def _fewest_tasks(watch: Path) -> int:
-    """Return how many asyncio tasks there were in the quietest of the last seconds."""
-    return min(line.tasks for line in watched(watch)[-_LOOKS_BACK:])
+def _idle(watch: Path) -> Counter[str]:
+    """Return the asyncio tasks by kind that there were in the quietest of the last seconds."""
+    kinds = Counter(min(watched(watch)[-_LOOKS_BACK:], key=lambda line: line.tasks).kinds)
+    # One for each connection that our own client keeps open.
+    del kinds[_OF_CONNECTION]
+    return kinds
 
 
 def _look(server: Server, process: psutil.Process, watch: Path, at_s: float) -> Sample:

@@ -6,7 +6,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -35,12 +36,16 @@ class WatchedPlan(ServerPlan):
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One second of a server's loop: `at` by time.time(), lags in ms, asyncio tasks, blocks of Python's memory."""
+    """One second of a server's loop: `at` by time.time(), lags in ms, asyncio tasks, blocks of Python's memory.
+
+    `kinds` counts the tasks by their coroutine.
+    """
 
     at: float
     lags_ms: Sequence[float]
     tasks: int
     blocks: int
+    kinds: Mapping[str, int]
 
 
 def watched(path: Path, *, since: float = 0.0) -> list[Watched]:
@@ -59,11 +64,13 @@ async def _watch(out: TextIO) -> None:
             begun = time.perf_counter()
             await asyncio.sleep(STEP_S)
             lags_ms.append(round((time.perf_counter() - begun - STEP_S) * 1000, 2))
+        kinds = Counter(getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks())
         line = {
             "at": time.time(),
             "lags_ms": lags_ms,
-            "tasks": len(asyncio.all_tasks()),
+            "tasks": kinds.total(),
             "blocks": sys.getallocatedblocks(),
+            "kinds": kinds,
         }
         out.write(orjson.dumps(line).decode() + "\n")
         out.flush()
