@@ -210,12 +210,12 @@ class EventHub:
 
     async def _catch_up(self) -> None:
         """Go on where the log was left. Lines and progress have passed meanwhile: everybody reads anew."""
-        if self._epoch and await self._fill():
-            logger.info("Redis is back: every reader of the stream is told to read anew")
-            self._tell_resync()
-        elif not self._epoch:
+        if not self._epoch:
             self._begin(await self._log.tail(limit=KEPT))
-        self._is_connected = True
+        elif await self._fill():
+            self._is_connected = True
+            self._tell_resync()
+        self._in_vain = 0
         self._touched.set()
 
     async def _fill(self) -> bool:
@@ -232,6 +232,7 @@ class EventHub:
         self._epoch, self._last, self._behind_since = tail.epoch, tail.last, 0
         self._window.clear()
         self._window.extend(Happening(one) for one in tail.changes)
+        self._is_connected = True
         self._tell_resync()
 
     def _tell_resync(self) -> None:

@@ -58,6 +58,7 @@ class TaskAnnouncer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._has_lost = False
+        self._is_silent = False
         self._progress_at = 0.0
         self._looked_at = -_LOOK_EVERY_S
         self._is_watched = False
@@ -133,7 +134,8 @@ class TaskAnnouncer:
                 await self._announce_waiting()
                 await self._announce_moved()
             except CacheUnavailableError as error:
-                if not self._has_lost:
+                if not self._is_silent:
+                    self._is_silent = True
                     logger.warning("Redis does not answer: changes are not announced until it does ({})", error.detail)
                 self._lose()
                 await asyncio.sleep(_AGAIN_S)
@@ -158,6 +160,7 @@ class TaskAnnouncer:
             # First, so that what is changed while we ask is announced after it.
             self._has_lost = False
             await self._log.renew()
+            self._is_silent = False
         while self._waiting:
             await self._read_first()
             await self._add(self._taken())

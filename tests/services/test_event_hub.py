@@ -23,7 +23,9 @@ class Ear:
 
     is_listening = True
 
-    def __init__(self) -> None:
+    def __init__(self, hub: EventHub) -> None:
+        self._hub = hub
+        self.cursors: list[str | None] = []
         self.heard: list[Happening] = []
         self.resyncs: list[ResyncReason] = []
         self._came = asyncio.Event()
@@ -34,6 +36,7 @@ class Ear:
 
     def on_resync(self, reason: ResyncReason) -> None:
         self.resyncs.append(reason)
+        self.cursors.append(self._hub.cursor)
         self._came.set()
 
     async def has(self, events: int = 0, resyncs: int = 0) -> None:
@@ -94,7 +97,7 @@ def hub(log: Cut, io_loop: tornado.ioloop.IOLoop) -> Iterator[EventHub]:
 
 @pytest.fixture
 def ear(hub: EventHub) -> Ear:
-    made = Ear()
+    made = Ear(hub)
     hub.listen(made)
     return made
 
@@ -200,6 +203,7 @@ async def test_changes_during_an_outage_are_heard_once_and_everybody_reads_anew(
     await outage(log, during=changes(2, 3))
     await ear.has(events=3, resyncs=1)
     assert ear.resyncs == ["flushed"]
+    assert ear.cursors == [ear.heard[-1].cursor]
     await log.add(changes(4))
     await ear.has(events=4)
 
@@ -250,7 +254,7 @@ async def test_watcher_of_a_task_is_rung_for_it_alone(log: Cut, hub: EventHub, e
 async def test_hub_starts_without_redis_and_says_so_when_it_is_there(log: Cut) -> None:
     log.is_down = True
     hub = EventHub(log, clock=Clock())
-    ear = Ear()
+    ear = Ear(hub)
     hub.listen(ear)
     starting = asyncio.create_task(hub.start())
     await log.refused.wait()
