@@ -31,6 +31,8 @@ from backend.store.events import EventStore
 from backend.store.tasks import TaskStore
 
 _ABANDON_S = 6.0
+# The share of a lease after which a claim needs a beat of its own: the common one comes each third.
+_OLD_CLAIM = 1 / 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,9 @@ class Runner:
         try:
             if not await self._supervisor.repeated(run, self._claim_step(run)):
                 return False
+            if self._clock.elapsed() - run.good_beat_at > self.keeper.lease_s * _OLD_CLAIM:
+                # Repeated while the store was away: counted from its first try, the lease would soon be lost.
+                await self.keeper.confirm(run)
             await self._supervisor.repeated(run, lambda: self._begin_log(run))
             crash_point("after_log_start")
         except (StoreUnavailableError, LeaseLostError) as error:

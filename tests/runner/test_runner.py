@@ -12,7 +12,7 @@ from backend.core.logs import captured_log
 from backend.domain.errors import LeaseLostError, NeedsPersonError, StoreUnavailableError, TaskFailedError
 from backend.domain.execution import TaskContext
 from backend.domain.log import LogLine
-from backend.domain.task import Books, Ending, Lease, Stage, StopReason, SubmitIntent, TaskStatus, Upstream
+from backend.domain.task import Books, Ending, Lease, Stage, StopReason, SubmitIntent, Task, TaskStatus, Upstream
 from backend.domain.text import Text
 from tests.fixtures.scripted import DONE, Bench, hang
 
@@ -81,6 +81,28 @@ async def test_cancel_before_the_claim_is_seen_by_the_claim(bench: Bench) -> Non
     assert await bench.run(task) is False
 
     assert (await bench.read()).status is TaskStatus.CANCELLED
+
+
+async def test_claim_that_was_repeated_for_long_is_beaten_for_before_the_body_starts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ages: list[float] = []
+    claim = bench.tasks.claim
+
+    async def answered_late(*given: Any, **named: Any) -> Task | None:
+        bench.runner.live()[0].good_beat_at -= 15
+        return await claim(*given, **named)
+
+    async def look(context: TaskContext) -> Ending:
+        ages.append(bench.clock.elapsed() - bench.runner.live()[0].good_beat_at)
+        return DONE
+
+    monkeypatch.setattr(bench.tasks, "claim", answered_late)
+    bench.executor.script = look
+
+    await bench.run(await bench.create())
+
+    assert ages[0] < 10
 
 
 async def test_duplicate_run_of_one_id_returns_at_once(bench: Bench) -> None:
