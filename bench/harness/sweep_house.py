@@ -60,16 +60,16 @@ _DRAIN_S = 6.0
 class WatchedDatabase(Database):
     """Notes on the meter of whoever asks each operation that is begun, and those in flight."""
 
-    async def do(self, operation: Awaitable[T]) -> T:
+    async def do(self, operation: Awaitable[T], *, within_s: float | None = None) -> T:
         """Do it as ever."""
         meter = current_meter()
         if meter is None:
-            return await super().do(operation)
+            return await super().do(operation, within_s=within_s)
         meter.operations_begun += 1
         future = asyncio.ensure_future(operation)
         meter.operations.add(future)
         future.add_done_callback(meter.operations.discard)
-        return await super().do(future)
+        return await super().do(future, within_s=within_s)
 
 
 class ProbedTaskStore(TaskStore):
