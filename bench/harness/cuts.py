@@ -194,11 +194,20 @@ async def audit(stage: Stage, server: Server, *, ends: Sequence[str] = ("cancell
     for one in cuts:
         now = await server.record(one.target.task_id)
         stage.problems += [f"{one.target.task_id}: {words}" for words in _judged(one, now, ends)]
-    written = (await server.look([one.target.task_id for one in cuts])).digests
-    stage.later_writes += sum(bool(one.digest) and written.get(one.target.task_id) != one.digest for one in cuts)
+    await _count_later_writes(stage, server, cuts)
     await _count_leaks(stage, server, cuts)
     stage.server_lags_ms += server.lags_ms
     server.lags_ms.clear()
+
+
+async def _count_later_writes(stage: Stage, server: Server, cuts: Sequence[Cut]) -> None:
+    written = (await server.look([one.target.task_id for one in cuts])).digests
+    for one in cuts:
+        # One that had not ended is told of elsewhere.
+        changed = set(written.get(one.target.task_id, "").split()) - set(one.digest.split())
+        if one.digest and changed and one.record["is_final"]:
+            stage.later_writes += 1
+            stage.problems.append(f"{one.target.task_id}: 结束后写入 / written after its end: {sorted(changed)}")
 
 
 def _judged(one: Cut, now: dict[str, Any], ends: Sequence[str]) -> Iterable[str]:
