@@ -6,6 +6,7 @@ nobody was told of.
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -22,29 +23,19 @@ _TEXT = "这是一页正文，用来被采集。" * 20
 Manner = Literal["connecting", "headers", "body", "busy", "links", "page"]
 
 
-class Door:
-    """One listening port, which takes `takes_s` for an answer. `arrivals` counts connections and requests."""
+class Port(ABC):
+    """One listening port, and the connections it has taken."""
 
-    def __init__(self, manner: Manner, *, takes_s: float = 0.0) -> None:
-        self.manner = manner
-        self._takes_s = takes_s
-        self.connections = 0
-        self.requests = 0
+    def __init__(self) -> None:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 
     @property
-    def arrivals(self) -> int:
-        """Everything that came."""
-        return self.connections + self.requests
-
-    @property
-    def url(self) -> str:
-        """Where a task starts."""
+    def number(self) -> int:
+        """Which port it is. RuntimeError when it is closed."""
         if self._server is None:
-            raise RuntimeError("the door is closed")
-        port = self._server.sockets[0].getsockname()[1]
-        return f"{'https' if self.manner == 'connecting' else 'http'}://127.0.0.1:{port}/p/0"
+            raise RuntimeError("the port is closed")
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def open(self) -> None:
         """Listen on a free port."""
@@ -61,22 +52,51 @@ class Door:
             await self._server.wait_closed()
             self._server = None
 
+    @abstractmethod
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer on one connection until it ends."""
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is not None:
             self._open.add(task)
             task.add_done_callback(self._open.discard)
-        self.connections += 1
         try:
-            if self.manner == "connecting":
-                await _until_gone(reader)
-            else:
-                await self._answer_all(reader, writer)
+            await self.talk(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             # asyncio's own callback would log a cancel as an error.
             pass
         finally:
             writer.transport.abort()
+
+
+class Door(Port):
+    """One listening port, which takes `takes_s` for an answer. `arrivals` counts connections and requests."""
+
+    def __init__(self, manner: Manner, *, takes_s: float = 0.0) -> None:
+        super().__init__()
+        self.manner = manner
+        self._takes_s = takes_s
+        self.connections = 0
+        self.requests = 0
+
+    @property
+    def arrivals(self) -> int:
+        """Everything that came."""
+        return self.connections + self.requests
+
+    @property
+    def url(self) -> str:
+        """Where a task starts."""
+        return f"{'https' if self.manner == 'connecting' else 'http'}://127.0.0.1:{self.number}/p/0"
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Misbehave in this door's manner."""
+        self.connections += 1
+        if self.manner == "connecting":
+            await _until_gone(reader)
+        else:
+            await self._answer_all(reader, writer)
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:

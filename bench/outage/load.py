@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench.harness.server import Server
+from bench.harness.site import Port
 from bench.harness.stage_plan import FILM
 from bench.harness.vendor import Vendor
 
@@ -17,30 +19,16 @@ _PAGE_TAKES_S = 0.5
 _SHORT_FILM = {"scenes": [{"text": "第一幕"}], "seconds_per_scene": 1, "size": "320x180"}
 _AT_WORK_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.2
+_PATH = re.compile(r"-?\d+/\d+")
 
 
-class PacedSite:
+class PacedSite(Port):
     """One port with a site of `PAGES` pages for each crawl under `/<crawl>/`, slow until `hurry`. Keeps arrivals."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.arrivals: list[tuple[float, int]] = []
         self._hurried = asyncio.Event()
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
-
-    async def open(self) -> None:
-        """Listen on a free port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-
-    async def close(self) -> None:
-        """Close the port and all its connections."""
-        if self._server is not None:
-            self._server.close()
-            for task in self._open:
-                task.cancel()
-            if self._open:
-                await asyncio.wait(set(self._open))
-            await self._server.wait_closed()
 
     def slow_down(self) -> None:
         """Take long for every page."""
@@ -52,33 +40,26 @@ class PacedSite:
 
     def url(self, crawl: int) -> str:
         """Where one crawl starts."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/{crawl}/0"
+        return f"http://127.0.0.1:{self.number}/{crawl}/0"
 
     def asked(self, crawls: Sequence[int], *, since: float, until: float) -> int:
         """Return how many requests of these crawls came between two times of the monotonic clock."""
         return sum(1 for at, crawl in self.arrivals if since <= at < until and crawl in crawls)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                crawl, number = map(int, head.split(b" ", 2)[1].decode().strip("/").split("/"))
-                self.arrivals.append((time.monotonic(), crawl))
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_PAGE_TAKES_S):
-                        await self._hurried.wait()
-                writer.write(_page(crawl, number))
-                await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError, ValueError, asyncio.CancelledError):
-            # asyncio's own callback would log a cancel as an error.
-            pass
-        finally:
-            writer.transport.abort()
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve pages, none of them early."""
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            path = head.split(b" ", 2)[1].decode().strip("/")
+            if not _PATH.fullmatch(path):
+                return
+            crawl, number = map(int, path.split("/"))
+            self.arrivals.append((time.monotonic(), crawl))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PAGE_TAKES_S):
+                    await self._hurried.wait()
+            writer.write(_page(crawl, number))
+            await writer.drain()
 
 
 def _page(crawl: int, number: int) -> bytes:
