@@ -7,6 +7,7 @@ that stand-ins see afterwards, and tasks, child processes and half-written files
 import argparse
 import asyncio
 import math
+import sys
 from collections.abc import Sequence
 
 from bench.harness.cuts import LIMIT_MS, Stage
@@ -20,6 +21,7 @@ CANCELS = 300
 LAG_MS = 50.0
 # Under load a cancel may take so many times what the loop's lag is.
 LAGS = 3
+_MOST_PROBLEMS = 5
 NOTHING = (
     *("requests_after", "leaked_tasks", "leaked_children", "leaked_files", "leaked_threads", "leaked_sockets"),
     *("later_writes", "untrue_records", "log_complaints"),
@@ -45,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Report:
     """Measure all stages, or the named ones."""
     if args.load:
-        return asyncio.run(_measure_loaded(LabOptions(count=args.count, seed=args.seed), args.stages))
+        load = Load(crawls=args.crawls, pollers=args.pollers)
+        return asyncio.run(_measure_loaded(LabOptions(count=args.count, seed=args.seed), load, args.stages))
     return asyncio.run(_measure(LabOptions(count=args.count, moments=args.moments, seed=args.seed), args.stages))
 
 
@@ -57,8 +60,8 @@ async def _measure(options: LabOptions, names: Sequence[str]) -> Report:
     return report_of(stages, log_complaints=log_complaints, is_whole=not names)
 
 
-async def _measure_loaded(options: LabOptions, names: Sequence[str]) -> Report:
-    async with LoadLab(options, Load()) as lab:
+async def _measure_loaded(options: LabOptions, load: Load, names: Sequence[str]) -> Report:
+    async with LoadLab(options, load) as lab:
         stages = [stage async for _, stage in run_stages(lab, names, sections=LOADED_SECTIONS)]
         await lab.stop_servers()
         log_complaints = len(list(complaints(lab.logs)))
@@ -75,6 +78,8 @@ def loaded_report_of(stages: Sequence[Stage], *, log_complaints: int) -> Report:
     lag_ms = percentile([lag for stage in stages for lag in stage.server_lags_ms], 99)
     targets = {name: goal.target for name, goal in plain.goals.items()} | {"server_lag_ms_p99": f"<= {LAG_MS:g}"}
     for stage in stages:
+        for problem in stage.problems[:_MOST_PROBLEMS]:
+            print(f"{stage.name}: {problem}", file=sys.stderr)
         own_ms = LIMIT_MS if math.isnan(lag_ms) else max(LIMIT_MS, LAGS * lag_ms)
         targets[f"{stage.name}_ms_p99"] = f"<= {stage.limit_ms - LIMIT_MS + own_ms:.4g}"
         figures[f"{stage.name}_per_lag"] = (stage.p99_ms - (stage.limit_ms - LIMIT_MS)) / lag_ms
