@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--moments", type=int, default=1_000, help="cancels at random moments of mixed tasks (1000)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
     parser.add_argument("--load", action="store_true", help="beside 100 crawls and 1,000 pollers of the same server")
+    parser.add_argument("--crawls", type=int, default=100, help="of the load (100)")
+    parser.add_argument("--pollers", type=int, default=1_000, help="of the load (1000)")
     parser.add_argument(
         "--stages",
         nargs="+",
