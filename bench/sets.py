@@ -4,7 +4,7 @@ The whole server runs in this process, so that its own loop can be watched: `lag
 while the burst or the cancel goes on. The posting client, the stand-in site (it never answers, so that a hundred
 crawls run until they are cancelled), mongod and Valkey are processes of their own. CPU time is this process's, the
 driver's threads included; `own_lag` is the part of each lag in which the loop's thread really ran, and stays the same
-on a machine with other work. `spawned` counts coroutines started for tasks: more than there are slots is waste.
+on a machine with other work. `spawned_beyond_slots` counts coroutines started for tasks that had to find no slot.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,12 @@ import httpx
 import orjson
 
 from backend.api.app import make_app, make_server
+from backend.composition.work import Running
 from backend.core.clock import Clock
 from backend.core.logs import configure_logs
 from backend.core.settings import Settings
-from backend.domain.task import Task
-from backend.main import Running, startup
+from backend.domain.task import FINAL_STATUSES, Task
+from backend.main import startup
 from bench._stand_in import stand_in
 from bench.report import Report, judge, percentile
 
@@ -44,11 +45,14 @@ _LOOK_EVERY_S = 0.05
 _END_WITHIN_S = 120.0
 _FORGOTTEN_AT_ONCE = 500
 TASKS = "/api/v1/tasks"
+BURSTS = ("bulk", "post")
+_FINAL = {status.value for status in FINAL_STATUSES}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this measurement's options."""
     parser.add_argument("--tasks", type=int, default=10_000, help="tasks of each burst (10000)")
+    parser.add_argument("--bursts", nargs="+", default=BURSTS, choices=BURSTS, help="only these (both)")
 
 
 def run(args: argparse.Namespace) -> Report:
@@ -56,26 +60,27 @@ def run(args: argparse.Namespace) -> Report:
     # The log is written as ever, but for the terminal that would scroll it.
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
         configure_logs("INFO")
-        figures = asyncio.run(_measure(args.tasks))
+        figures = asyncio.run(_measure(args.tasks, args.bursts))
     targets: dict[str, str] = {}
-    for burst in ("bulk", "post"):
+    for burst in args.bursts:
         targets |= {
             **{f"{burst}_made": f"== {figures['wanted']:g}", f"{burst}_lag_ms_p99": f"<= {LAG_MS}"},
-            **{f"{burst}_spawned": f"<= {RUNNING}", f"{burst}_cancel_matched": f"== {figures['wanted']:g}"},
+            **{f"{burst}_spawned_beyond_slots": "<= 0", f"{burst}_cancel_left": "== 0"},
             **{f"{burst}_cancel_lag_ms_p99": f"<= {LAG_MS}", f"{burst}_cancel_not_cancelled": "== 0"},
             **{f"{burst}_cancel_unbalanced": "== 0", f"{burst}_cancel_repeats": "== 0"},
         }
     return Report("sets", figures, judge(figures, targets))
 
 
-async def _measure(tasks: int) -> dict[str, float]:
+async def _measure(tasks: int, bursts: Sequence[str]) -> dict[str, float]:
     wanted = tasks + RUNNING
     figures: dict[str, float] = {"wanted": wanted}
     with stand_in() as site:
         async with _server() as house:
             await house.warm_up(site)
-            figures |= await _burst(house, "bulk", house.bulk(site, wanted), wanted)
-            figures |= await _burst(house, "post", house.posts(site, wanted), wanted)
+            for name in bursts:
+                burst = house.bulk(site, wanted) if name == "bulk" else house.posts(site, wanted)
+                figures |= await _burst(house, name, burst, wanted)
     return figures
 
 
@@ -84,10 +89,13 @@ async def _burst(house: "_House", name: str, burst: Any, wanted: int) -> dict[st
     async with house.watched() as seen:
         await burst
     made = (await house.facets())["status"]
+    # A burst that takes minutes outlives the crawls' patience with a site that never answers.
+    ended = sum(count for status, count in made.items() if status in _FINAL)
     figures = {
+        f"{name}_ended_before_cancel": ended,
         f"{name}_made": sum(made.values()),
         f"{name}_running": made.get("running", 0),
-        f"{name}_spawned": house.spawned.total(),
+        f"{name}_spawned_beyond_slots": house.spawned.total() - ended - RUNNING,
         **seen.figures(name),
     }
     async with house.watched() as seen:
@@ -99,7 +107,8 @@ async def _burst(house: "_House", name: str, burst: Any, wanted: int) -> dict[st
     figures |= {f"{name}_cancel_{key}": answer[key] for key in ("matched", "cancelled", "cancelling", "repeats")}
     figures |= {
         f"{name}_cancel_answer_s": answered_s,
-        f"{name}_cancel_not_cancelled": wanted - ends.get("cancelled", 0),
+        f"{name}_cancel_not_cancelled": wanted - ended - ends.get("cancelled", 0),
+        f"{name}_cancel_left": wanted - ended - answer["matched"],
         f"{name}_cancel_unbalanced": await house.unbalanced(),
         **seen.figures(f"{name}_cancel"),
     }
