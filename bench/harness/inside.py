@@ -68,16 +68,18 @@ class Window:
         }
 
     async def _digest(self, task_id: str) -> str:
-        """Return a hash over all documents of a task."""
-        digest = hashlib.sha256()
+        """Return a hash over a task's documents, collection by collection: `tasks=... items=...`."""
+        words = []
         for name in COLLECTIONS:
+            digest = hashlib.sha256()
             query = {"_id": task_id} if name == "tasks" else {"task_id": task_id}
             cursor = self._database.collection(name).find(query).sort("_id", 1)
             for row in await self._database.do(cursor.to_list(None)):
                 # The follow-ups of an end are done after it.
                 row.pop("after", None)
                 digest.update(repr(row).encode())
-        return digest.hexdigest()
+            words.append(f"{name}={digest.hexdigest()[:12]}")
+        return " ".join(words)
 
 
 def _of_work(task_ids: list[str]) -> list[str]:
@@ -87,12 +89,12 @@ def _of_work(task_ids: list[str]) -> list[str]:
     return [name for name in names if name.rpartition(":")[2] in wanted]
 
 
-def _database_of(running: main.Running) -> Database:
+def _database_of(running: Any) -> Database:
     store: TaskStore = running.services.tasks._tasks
     return store._db
 
 
-async def _startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> main.Running:
+async def _startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> Any:
     running = await _plain_startup(settings, clock, closing)
     window = Window(_database_of(running))
     watching = asyncio.create_task(window.watch(), name="window")
