@@ -23,6 +23,7 @@ class House:
 
     def __init__(self, *, lease_s: float = LEASE_S, logs: Path | None = None) -> None:
         self.lease_s = lease_s
+        self.most_files = 0
         self.vendor = Vendor()
         self.site = PacedSite()
         self.loader = Loader(self.site, self.vendor)

@@ -65,7 +65,8 @@ class Round:
     async def run(self) -> Outcome:
         """Load the servers, begin the fault, undo it, and wait for every end."""
         house, outcome = self._house, self.outcome
-        files = open_files(house.first)
+        # Pools breathe: what counts is more than they ever held at rest. A leak adds to it at each outage.
+        files = house.most_files = max(house.most_files, open_files(house.first))
         load = await house.loader.begin(house.first, each=self._each)
         callers = Callers(house.first, next(iter(load.crawls)), tag=f"{self._fault.name}-{time.time_ns()}")
         await callers.start(supply=_SUPPLY)
