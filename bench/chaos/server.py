@@ -12,6 +12,7 @@ import sys
 
 import backend.store.tasks
 from backend import main
+from backend.composition import tools
 from backend.domain.task import Lease
 from backend.runner.lease import LeaseKeeper
 from backend.runner.run import Run
@@ -48,7 +49,7 @@ if __name__ == "__main__":
     parser.add_argument("tag")
     parser.add_argument("--without", choices=sorted(BREAK))
     given = parser.parse_args()
-    main.USER_AGENT = f"{main.USER_AGENT} (start {given.tag})"
+    tools.USER_AGENT = f"{tools.USER_AGENT} (start {given.tag})"
     if given.without:
         BREAK[given.without]()
     sys.exit(main.run())

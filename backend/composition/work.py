@@ -1,0 +1,200 @@
+"""The runner, its sweeper, and the services over them."""
+
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import backend
+from backend.api.base import Services
+from backend.composition.stores import Stores
+from backend.composition.tools import Tools
+from backend.core.clock import Clock
+from backend.core.settings import LONGEST_LEASE_S, Settings
+from backend.crawl.executor import CrawlExecutor
+from backend.crawl.platform import CrawlTools
+from backend.domain.execution import Executor
+from backend.domain.task import TaskKind, TaskStatus
+from backend.generate.executor import GenerateExecutor
+from backend.generate.media import find_ffmpeg
+from backend.generate.provider import GenerateTools
+from backend.runner.bell import WakeBell
+from backend.runner.runner import Runner, RunnerStores
+from backend.runner.shared_slots import SharedSlots
+from backend.runner.slots import Slots
+from backend.runner.sweeper import Sweeper
+from backend.services.artifact_service import ArtifactService
+from backend.services.batch_service import BatchService
+from backend.services.code_version import CodeVersion
+from backend.services.event_hub import EventHub
+from backend.services.item_service import ItemService
+from backend.services.platform_service import PlatformService
+from backend.services.set_service import SetService
+from backend.services.system_service import Live, RunnerState, SystemParts, SystemService
+from backend.services.task_requests import Platform, TaskDefaults, TaskDrafter
+from backend.services.task_service import TaskService
+from backend.store.slots import SlotBoard
+from backend.store.stray_tasks import StrayTasks
+from backend.store.time_repair import TimeRepair
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What has to be told when the server leaves."""
+
+    services: Services
+    runner: Runner
+    sweeper: Sweeper
+    kill_stores: Callable[[], None] = lambda: None
+
+
+def _executors(clock: Clock, stores: Stores, tools: Tools) -> dict[TaskKind, Executor]:
+    crawl = CrawlTools(tools.gate, stores.items, stores.frontier, clock)
+    generate = GenerateTools(tools.gate, stores.artifacts, stores.items, tools.children, clock)
+    return {
+        TaskKind.CRAWL: CrawlExecutor(tools.platforms, crawl),
+        TaskKind.GENERATE: GenerateExecutor(tools.providers, generate),
+    }
+
+
+async def open_runner(
+    settings: Settings, clock: Clock, stores: Stores, tools: Tools, closing: AsyncExitStack, *, hub: EventHub
+) -> Running:
+    """Start the runner of this process start, and make what is served over it."""
+    executors = _executors(clock, stores, tools)
+    known = tools.known
+    slots = Slots(
+        [one.info for one in known.values()],
+        total=settings.max_running_tasks,
+        by_kind={TaskKind.CRAWL: settings.max_running_crawls},
+    )
+    worker_id = f"{instance_id(settings.data_dir)}-{secrets.token_hex(3)}"
+    bell = await _open_bell(settings, stores, worker_id, closing) if _has_others(settings) else None
+    runner = Runner(
+        *(RunnerStores(stores.database, stores.cache, stores.tasks, stores.events), executors, slots),
+        clock=clock,
+        worker_id=worker_id,
+        lease_s=settings.lease_s,
+        use_threads=settings.execution_mode == "thread",
+        shared=_shared_slots(settings, clock, stores, known) if bell is not None else None,
+    )
+    await runner.start()
+    closing.push_async_callback(runner.stop)
+    drafter = _drafter(settings, tools)
+    tasks = _task_service(clock, stores, drafter, runner, hub)
+    sets = SetService(stores.tasks, stores.sets, stores.queries, cache=stores.cache, clock=clock, runner=runner)
+    sweeper = _sweeper(clock, stores, runner, executors, tasks)
+    tasks.recount_with(sweeper)
+    sets.recount_with(sweeper)
+    if bell is not None:
+        runner.when_put_off(bell.ring)
+        bell.when_rung(sweeper.heed_others)
+    services = Services(
+        tasks=tasks,
+        batches=BatchService(tasks, store=stores.tasks, sets=stores.sets, clock=clock, drafter=drafter),
+        sets=sets,
+        items=ItemService(stores.items, stores.frontier),
+        artifacts=ArtifactService(stores.artifacts),
+        platforms=PlatformService(known.values()),
+        events=hub,
+        system=_system(settings, clock, stores, tools, runner),
+    )
+    return Running(services, runner, sweeper)
+
+
+def _has_others(settings: Settings) -> bool:
+    """Whether other servers may share our stores; with embedded ones we are alone, and pay for no company."""
+    return settings.mongodb_url is not None and settings.redis_url is not None
+
+
+def _shared_slots(settings: Settings, clock: Clock, stores: Stores, known: dict[str, Platform]) -> SharedSlots:
+    board = SlotBoard(stores.cache, database=settings.mongodb_database, lease_s=settings.lease_s)
+    infos = [one.info for one in known.values()]
+    caps = {one.id: one.max_running for one in infos if one.max_running is not None and not one.is_cap_per_server}
+    return SharedSlots(board, caps, clock=clock, lease_s=settings.lease_s)
+
+
+async def _open_bell(settings: Settings, stores: Stores, worker_id: str, closing: AsyncExitStack) -> WakeBell:
+    bell = WakeBell(stores.cache, database=settings.mongodb_database, worker_id=worker_id)
+    await bell.start()
+    # Closed after the runner: the last slot that it gives back is still rung for.
+    closing.push_async_callback(bell.stop)
+    return bell
+
+
+def _sweeper(
+    clock: Clock, stores: Stores, runner: Runner, executors: dict[TaskKind, Executor], tasks: TaskService
+) -> Sweeper:
+    removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
+    strays = StrayTasks(stores.database, clock=clock, announcer=stores.announcer)
+    repair = TimeRepair(stores.database, clock=clock, lease_s=runner.keeper.lease_s, longest_lease_s=LONGEST_LEASE_S)
+    return Sweeper(
+        *(stores.tasks, runner, executors),
+        clock=clock,
+        start_task=tasks.schedule_found,
+        removals=removals,
+        # Parts too: a server that was killed beside this one, on the same files, may never start again.
+        chores=(
+            *(repair.run, stores.artifacts.sweep_files, stores.artifacts.sweep_parts),
+            lambda: strays.tell(runner.slots.platforms),
+        ),
+    )
+
+
+def _drafter(settings: Settings, tools: Tools) -> TaskDrafter:
+    defaults = TaskDefaults(
+        max_attempts=settings.max_attempts,
+        deadline_s={TaskKind.CRAWL: settings.crawl_deadline_s, TaskKind.GENERATE: settings.generate_deadline_s},
+        is_held=settings.execution_mode == "held",
+    )
+    return TaskDrafter(tools.known, policy=tools.policy, defaults=defaults)
+
+
+def _task_service(clock: Clock, stores: Stores, drafter: TaskDrafter, runner: Runner, hub: EventHub) -> TaskService:
+    return TaskService(
+        *(stores.tasks, stores.queries, stores.events),
+        cache=stores.cache,
+        clock=clock,
+        drafter=drafter,
+        runner=runner,
+        hub=hub,
+    )
+
+
+def _system(settings: Settings, clock: Clock, stores: Stores, tools: Tools, runner: Runner) -> SystemService:
+    async def runner_state() -> RunnerState:
+        pending = await stores.tasks.count_by_status([TaskStatus.PENDING])
+        live = runner.live()
+        return RunnerState(runner.is_beating, len(live), pending[TaskStatus.PENDING], runner.slots.total)
+
+    def live() -> Live:
+        connections = tools.gate.live()
+        return Live(
+            tasks=[run.task_id for run in runner.live()],
+            requests=connections.requests,
+            sockets=connections.sockets,
+            children=tools.children.live(),
+            part_files=stores.artifacts.part_files(),
+        )
+
+    parts = SystemParts(
+        database=stores.database,
+        cache=stores.cache,
+        runner=runner_state,
+        live=live,
+        find_ffmpeg=lambda: str(find_ffmpeg() or "") or None,
+        data_dir=settings.data_dir,
+        is_mongodb_embedded=settings.mongodb_url is None and settings.stores != "memory",
+        is_redis_embedded=settings.redis_url is None and settings.stores != "memory",
+    )
+    return SystemService(parts, CodeVersion(Path(backend.__file__).parent), clock=clock, version=backend.__version__)
+
+
+def instance_id(data_dir: Path) -> str:
+    """Return the id of this installation, made at its first start: never a host name."""
+    path = data_dir / "instance_id"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"w_{secrets.token_hex(4)}", encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()
