@@ -77,13 +77,13 @@ class Supervisor:
                 await self._conclude(run, execution, context, reason)
             elif reason is StopReason.USER:
                 await self._conclude_without_body(run)
-            await self._hand_in(run, self._recorder.ending_of(run, body, reason))
+            await self._hand_in_own(run, self._recorder.ending_of(run, body, reason))
 
     async def abandon(self, run: Run) -> None:
         """End a cancelling task that had no runner: ask the provider for the cancel of its job, then record."""
         run.note(StopReason.USER)
         await self._conclude_without_body(run)
-        await self._hand_in(run, self._recorder.cancelled(run))
+        await self._hand_in_own(run, self._recorder.cancelled(run))
 
     async def repeated(self, run: Run, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat a store step on connection errors, until the lease counts as lost."""
@@ -145,7 +145,7 @@ class Supervisor:
         with ahead_of_journal():
             # The end itself follows, and is journalled.
             is_concluded = await self._step(run, self.repeated(run, conclude))
-        if not is_concluded and reason is StopReason.USER and run.reason is not StopReason.LEASE_LOST:
+        if not is_concluded and reason is StopReason.USER and not self._is_lost(run):
             # Its open job must have been asked about, and its books counted, whatever went wrong here.
             await self._conclude_without_body(run)
         await settle(run.writes)
@@ -158,6 +158,16 @@ class Supervisor:
             await self._step(run, self.repeated(run, lambda: executor.abandon(run.task, context)))
         run.books = await self._step(run, self.repeated(run, lambda: executor.recount(run.task))) or run.books
         await self._settle(run)
+
+    async def _hand_in_own(self, run: Run, record: Record) -> None:
+        """Record an end, unless the lease was lost while it was settled: then its books may never have been counted."""
+        if self._is_lost(run):
+            logger.warning("task {} was left: its lease is lost", run.task_id)
+            return
+        await self._hand_in(run, record)
+
+    def _is_lost(self, run: Run) -> bool:
+        return run.reason is StopReason.LEASE_LOST or run.is_stale
 
     async def _hand_in(self, run: Run, record: Record) -> None:
         with ahead_of_journal():

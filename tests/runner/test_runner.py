@@ -277,20 +277,31 @@ async def test_store_that_does_not_answer_the_body_costs_the_task_nothing(bench:
 async def test_end_that_no_store_takes_in_time_is_one_line_of_the_log(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def end_late(context: TaskContext) -> Ending:
-        bench.runner.live()[0].good_beat_at -= 21
-        return DONE
-
     async def be_away(*arguments: object, **named: object) -> bool:
+        bench.runner.live()[0].good_beat_at -= 21
         raise StoreUnavailableError("NetworkTimeout")
 
-    bench.executor.script = end_late
     monkeypatch.setattr(bench.tasks, "finish", be_away)
     with captured_log() as lines:
         await bench.run(await bench.create())
 
     assert any("a step of task t_1 is left: NetworkTimeout" in line for line in lines)
     assert not any("ERROR" in line or "Traceback" in line for line in lines)
+
+
+async def test_end_that_could_not_be_settled_before_the_lease_was_lost_is_left_to_the_next_owner(bench: Bench) -> None:
+    async def be_away(context: TaskContext, reason: StopReason | None) -> Books:
+        bench.runner.live()[0].good_beat_at -= 21
+        raise StoreUnavailableError("NetworkTimeout")
+
+    bench.executor.script, bench.executor.conclude = hang, be_away
+    run = asyncio.create_task(bench.run(await bench.create()))
+    await bench.executor.begun.wait()
+
+    await cancel(bench)
+    await run
+
+    assert (await bench.read()).status is TaskStatus.CANCELLING
 
 
 async def test_conclusion_of_a_run_that_lost_its_lease_is_one_line_of_the_log(bench: Bench) -> None:
