@@ -106,13 +106,12 @@ async def _soak(seconds: float, seed: int, into: Path | None) -> dict[str, float
 
 
 async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into: Path | None) -> dict[str, float]:
-    process, begun, begun_at = psutil.Process(server.pid), time.monotonic(), time.time()
-    samples: list[Sample] = []
     await asyncio.sleep(QUIET_S)
-    idle = _idle(watch)
+    process, idle, begun, begun_at = psutil.Process(server.pid), _idle(watch), time.monotonic(), time.time()
+    cpu_s = _cpu_s(process)
     load.begin()
     await load.fill_windows()
-    cpu_s = _cpu_s(process)
+    samples: list[Sample] = []
     while (at_s := time.monotonic() - begun) < seconds:
         await asyncio.sleep(EVERY_S - at_s % EVERY_S)
         samples.append(_look(server, process, watch, time.monotonic() - begun))
@@ -121,22 +120,26 @@ async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into
                 out.write(orjson.dumps(asdict(samples[-1])) + b"\n")
     cpu_s, at_s = _cpu_s(process) - cpu_s, time.monotonic() - begun
     await load.end()
-    # Longer than a connection is kept for.
-    await asyncio.sleep(QUIET_S)
-    left = _idle(watch)
-    if left.total() > idle.total():
-        print("left:", dict(left - idle))
     lags = [lag for line in watched(watch, since=begun_at) for lag in line.lags_ms]
-    done = asdict(load.done) | {"problems": len(load.done.problems)}
     return {
         "minutes": at_s / 60,
         "core_percent": cpu_s / at_s * 100,
         "lag_ms_p50": percentile(lags, 50),
         "lag_ms_p99": percentile(lags, 99),
-        **done,
-        "tasks_left": left.total() - idle.total(),
+        **asdict(load.done),
+        "problems": len(load.done.problems),
+        "tasks_left": await _tasks_left(watch, idle),
         **_trends(samples, min(MAX_WARM_UP_S, seconds * WARM_UP_SHARE)),
     }
+
+
+async def _tasks_left(watch: Path, idle: Counter[str]) -> int:
+    """Return how many asyncio tasks more than in `idle` there are, after longer than a connection is kept for."""
+    await asyncio.sleep(QUIET_S)
+    left = _idle(watch)
+    if left.total() > idle.total():
+        print("left:", dict(left - idle))
+    return left.total() - idle.total()
 
 
 def _idle(watch: Path) -> Counter[str]:
