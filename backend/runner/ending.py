@@ -59,7 +59,11 @@ class EndRecorder:
             return self.finished(run, Ending(TaskStatus.TIMED_OUT, _TIMED_OUT, self._deadline_error(run)))
         if reason is StopReason.SHUTDOWN:
             return lambda: self._tasks.give_back(
-                run.task, run.mine, reason="drain", run_at=run.task.run_at, books=open_books_of(run)
+                run.task,
+                run.mine,
+                reason="drain",
+                run_at=min(run.task.run_at, self._clock.now()),
+                books=open_books_of(run),
             )
         if isinstance(error, NeedsPersonError):
             notice = Notice(error.code, error.message, error.advice)

@@ -160,8 +160,9 @@ def reaped(seen: Task, now: datetime) -> Document:
         values |= {"message": document_of(_LOST_TOO_OFTEN.message), "error": document_of(_lost_error(now))}
         change["lost"] = 1
     else:
-        # `run_at` stays: what was begun, and may have a job open upstream, goes on before what waits behind it.
-        values |= {"status": "pending", "message": document_of(PENDING)}
+        # `run_at` stays: what was begun, and may have a job open upstream, goes on before what waits behind it. It was
+        # due then, and is, whatever the clock was set back by since.
+        values |= {"status": "pending", "run_at": min(seen.run_at, now), "message": document_of(PENDING)}
         values["progress.stage"] = Stage.QUEUED.value
         change |= {"attempt": -1, "lost": 1}
     reason = "lease_expired" if values["status"] != "cancelled" else "ended"

@@ -86,3 +86,17 @@ async def test_set_back_again_it_is_mended_again_and_only_then_looked_for(databa
     mended = [await repair.run(), await repair.run()]
 
     assert mended == [1, 0]
+
+
+async def test_task_taken_back_after_the_clock_was_set_back_is_due(database: Database) -> None:
+    clock = SharedClock()
+    desk, repair = desk_of(database, clock)
+    running = await desk.claimed()
+    clock.jump(-DAYS_S)
+    await repair.run()
+    clock.advance(LEASE_S + 1)
+
+    reaped = await desk.store.reap(running)
+
+    assert reaped is not None
+    assert reaped.run_at == clock.now()
