@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of everything random (1)")
     parser.add_argument("--without", choices=("leases", "fences"), help="break this guard: the run must fail")
     parser.add_argument("--tasks", type=int, default=150, help="tasks kept live (150; a goal is at least 100)")
-    parser.add_argument("--every", type=float, default=2.8, metavar="S", help="a kill comes at most S s later (2.8)")
+    parser.add_argument("--every", type=float, default=3.0, metavar="S", help="a kill comes at most S s later (3)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep logs and findings there; a short path")
 
 

@@ -129,8 +129,8 @@ def _audit_bills(chaos: "Chaos", documents: Iterable[Document]) -> None:
         if bills > 1:
             chaos.findings.note("paid_twice", f"{task_id}: {bills} submits were taken")
     by_id = {document["_id"]: document for document in documents}
-    uncertain = [one for one in by_id.values() if (one.get("error") or {}).get("name") == "SUBMIT_UNCERTAIN"]
-    chaos.findings.figures["submit_uncertain"] = len(uncertain)
+    errors = Counter((one.get("error") or {}).get("name") for one in by_id.values())
+    chaos.findings.figures |= {"submit_uncertain": errors["SUBMIT_UNCERTAIN"], "given_up": errors["ATTEMPTS_USED_UP"]}
     for task_id in chaos.vendor.bills:
         if task_id not in by_id:
             chaos.findings.note("paid_twice", f"{task_id}: paid for, and no such task")

@@ -25,7 +25,7 @@ class ChaosOptions:
     without: Broken | None = None
     # Tasks that are not final at any moment; and how long after a kill, in s, the next one comes at the latest.
     live: int = 150
-    kill_every_s: float = 2.8
+    kill_every_s: float = 3.0
     quiet_limit_s: float = 180.0
     # How long a page takes, how many polls a job (each at least and at most), and how long it is from poll to poll.
     pages_s: tuple[float, float] = (1.5, 4.5)

@@ -11,10 +11,12 @@ from bench.chaos.options import LEASE_S
 from bench.chaos.stores import ChaosStores, StoreName
 
 # The shortest gap between two kills, as a share of the longest.
-_LEAST_GAP = 0.7
+_LEAST_GAP = 0.6
+# How much of it may be spent on waiting for a server that can be killed.
+_WAIT_SHARE = 0.25
 _AGAIN_S = 0.05
-_SHARES = {"server": 0.56, "mongod": 0.22, "valkey": 0.22}
-_STORE_DOWN_S = (0.0, 1.0)
+_SHARES = {"server": 0.64, "mongod": 0.18, "valkey": 0.18}
+_STORE_DOWN_S = (0.0, 0.5)
 # Longer than the lease and the time until another server has taken the tasks over.
 _SPELL_S = (LEASE_S + 4, 2 * LEASE_S + 6)
 _FREEZE_EVERY_S = (12.0, 20.0)
@@ -33,7 +35,8 @@ class Storm:
         self._stores = stores
         self._tasks = tasks
         self._dice = dice
-        self._gap_s = (_LEAST_GAP * kill_every_s, kill_every_s)
+        self._kill_every_s = kill_every_s
+        self._gap_s = (_LEAST_GAP * kill_every_s, (1 - _WAIT_SHARE) * kill_every_s)
 
     async def strike(self, until: float) -> None:
         """Go on until the time of day `until`; then nothing is frozen or held, and both stores run."""
@@ -44,39 +47,48 @@ class Storm:
 
     async def _kill_on(self, until: float, group: asyncio.TaskGroup) -> None:
         while time.time() < until:
-            # Who cannot be killed just now is not waited for: another lot is drawn at once.
-            has_killed = self._has_killed(group)
-            await asyncio.sleep(self._dice.uniform(*self._gap_s) if has_killed else _AGAIN_S)
+            await asyncio.sleep(self._dice.uniform(*self._gap_s))
+            [kind] = self._dice.choices(list(_SHARES), list(_SHARES.values()))
+            # A store that dies in a server's stead, again and again, lets nothing start: a server is waited for.
+            if kind == "server" and await self._has_spare_server(_WAIT_SHARE * self._kill_every_s):
+                self._kill_server()
+            else:
+                self._kill_store("mongod" if kind == "mongod" else "valkey", group)
 
-    def _has_killed(self, group: asyncio.TaskGroup) -> bool:
-        [kind] = self._dice.choices(list(_SHARES), list(_SHARES.values()))
-        if kind == "server":
-            candidates = self._fleet.up
-            # Who froze or cut them all off would measure nothing.
-            if len(candidates) < 2 or not (victim := self._dice.choice(candidates)).kill():
-                return False
-            victim_name = victim.tag
-        else:
-            store: StoreName = "mongod" if kind == "mongod" else "valkey"
-            if not self._stores.can_die(store):
-                return False
-            pause_s = self._dice.uniform(*_STORE_DOWN_S)
-            group.create_task(self._stores.kill(store, pause_s=pause_s), name=f"storm:{store}")
-            victim_name = store
+    async def _has_spare_server(self, within_s: float) -> bool:
+        give_up_at = time.time() + within_s
+        # Who froze or killed them all would measure nothing. (Processes tell nobody when they are up.)
+        while (is_none := len(self._fleet.up) < 2) and time.time() < give_up_at:  # noqa: ASYNC110
+            await asyncio.sleep(_AGAIN_S)
+        return not is_none
+
+    def _kill_server(self) -> None:
+        victim = self._dice.choice(self._fleet.up)
+        if victim.kill():
+            self._note("server", victim.tag)
+
+    def _kill_store(self, drawn: StoreName, group: asyncio.TaskGroup) -> None:
+        other: StoreName = "valkey" if drawn == "mongod" else "mongod"
+        found = next((name for name in (drawn, other) if self._stores.can_die(name)), None)
+        if found is not None:
+            kill = self._stores.kill(found, pause_s=self._dice.uniform(*_STORE_DOWN_S))
+            group.create_task(kill, name=f"storm:{found}")
+            self._note(found, found)
+
+    def _note(self, kind: str, victim: str) -> None:
         self.kills[kind] += 1
-        self.kill_moments.append((time.time(), victim_name))
-        return True
+        self.kill_moments.append((time.time(), victim))
 
     async def _freeze_on(self, until: float) -> None:
         while time.time() < until:
             await asyncio.sleep(self._dice.uniform(*_FREEZE_EVERY_S))
-            if time.time() < until and len(self._fleet.up) > 1:
+            if await self._has_spare_server(until - time.time()):
                 await self._dice.choice(self._fleet.up).freeze(self._dice.uniform(*_SPELL_S))
 
     async def _hold_on(self, until: float) -> None:
         while time.time() < until:
             await asyncio.sleep(self._dice.uniform(*_HOLD_EVERY_S))
-            if time.time() < until and len(self._fleet.up) > 1:
+            if await self._has_spare_server(until - time.time()):
                 await self._dice.choice(self._fleet.up).hold(_Passed(self._tasks, self._dice.uniform(*_SPELL_S)))
 
 
