@@ -1,6 +1,7 @@
 import gc
 import weakref
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 
@@ -75,6 +76,17 @@ def test_everything_is_looked_at_again_when_much_more_was_set_aside() -> None:
 
     assert gone() is None
     assert many
+
+
+@pytest.mark.usefixtures("keeper")
+def test_what_was_set_aside_is_not_counted_while_it_cannot_have_grown_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = Mock(return_value=0)
+    monkeypatch.setattr(gc, "get_freeze_count", count)
+
+    for _ in range(5):
+        gc.collect()
+
+    assert count.call_count == 0
 
 
 def test_stop_leaves_the_collector_as_it_was(clock: SetClock) -> None:
