@@ -188,6 +188,29 @@ async def test_waiting_for_a_slot_counts_into_the_deadline(field: Field) -> None
     await gate.stop()
 
 
+async def test_cancel_while_a_queued_request_goes_first_gives_its_connection_back(field: Field) -> None:
+    policy = NetworkPolicy(allow_private=(LOOPBACK,))
+    gate = HttpGate(policy=policy, user_agent="t", verify=NO_CA, trusted_limit=2)
+    await gate.start()
+    origin, fresh = field.server.origin(), {"fresh": True}
+    client = gate.trusted(origin)
+    asking = gate.repeated(field.server.url("ok"), origin=origin, headers={}, total_s=5.0)
+    await asking.send()
+    hanging = [asyncio.create_task(client.get(field.server.url("hang"), extensions=fresh)) for _ in range(2)]
+    await until(lambda: len(field.server.heads) == 1 + len(hanging))
+    queued = asyncio.create_task(asking.send())
+    await until(lambda: gate.live().requests == 1 + len(hanging))
+
+    for one in hanging:
+        one.cancel()
+    cancelled = asyncio.create_task(asking.send())
+    asyncio.get_running_loop().call_soon(cancelled.cancel)
+
+    await asyncio.wait({queued, cancelled, *hanging})
+    assert (cancelled.cancelled(), gate.live().requests, gate.live().sockets) == (True, 0, 2)
+    await gate.stop()
+
+
 async def test_a_stopped_gate_raises_runtime_error(field: Field) -> None:
     gate = HttpGate(policy=NetworkPolicy(allow_private=(LOOPBACK,)), user_agent="t", verify=NO_CA)
     await gate.start()

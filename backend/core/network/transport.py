@@ -194,7 +194,12 @@ class GateTransport(httpx.AsyncBaseTransport):
         connection = await self._keeping.kept(route)
         if connection is None:
             return None
-        await self._slots.acquire()
+        try:
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            # One who queued and was let in by this step of the loop goes first: then it is waited for, one step.
+            connection.release()
+            raise
         return self._begin(request, connection, deadline_at, is_reusable=True)
 
     async def _connect_in_slot(
