@@ -9,7 +9,7 @@ from taskiq_redis import RedisStreamBroker
 broker = RedisStreamBroker(url=REDIS, **({"idle_timeout": 10_000} if IS_TUNED else {}))
 
 
-@broker.task
+@broker.task(task_name="chain")
 async def chain(job: str) -> int:
     """Fetch one chain."""
     return await fetch_chain_async(job)
