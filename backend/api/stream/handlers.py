@@ -28,7 +28,8 @@ class StreamHandler(ApiHandler):
         """Open a stream; it ends when the reader leaves, is too slow, or the server stops."""
         query = self.read_query(StreamQuery)
         self._refuse_when_full()
-        cursor = query.after or self.request.headers.get("Last-Event-ID", "")[:_MAX_CURSOR_CHARS]
+        # The header first: a browser that connects again by itself still has the `after` it began with.
+        cursor = self.request.headers.get("Last-Event-ID", "")[:_MAX_CURSOR_CHARS] or query.after
         hub = self.services.events
         missed = hub.replay(cursor) if cursor else []
         first = RETRY if not isinstance(missed, str) else RETRY + resync_frame(missed, hub.cursor)
@@ -74,7 +75,7 @@ ROUTES = (
                 StreamEventData,
                 query=StreamQuery,
                 errors=("SHUTTING_DOWN", "RATE_LIMITED"),
-                headers={"Last-Event-ID": "As `after`; a browser sends it when it connects again"},
+                headers={"Last-Event-ID": "As `after`, and before it; a browser sends it when it connects again"},
                 is_bare=True,
                 media_type="text/event-stream",
             )

@@ -3790,7 +3790,7 @@ export interface operations {
                 after?: string | null;
             };
             header?: {
-                /** @description As `after`; a browser sends it when it connects again */
+                /** @description As `after`, and before it; a browser sends it when it connects again */
                 "Last-Event-ID"?: string;
             };
             path?: never;
