@@ -10,6 +10,7 @@ import { applyTheme } from './app/preferences'
 import { watchForNewBuild } from './app/version'
 import { firstLocale, i18n, setLocale } from './i18n'
 import { router } from './router'
+import { isLive, startStream } from './stream/stream'
 
 applyTheme()
 watchForNewBuild()
@@ -20,12 +21,13 @@ const queryClient = new QueryClient({
       // A refusal stays a refusal; only silence is worth asking again.
       retry: (failures, error) => failures < 1 && error instanceof ApiError && error.isOffline,
       retryDelay: 500,
-      refetchOnWindowFocus: true,
+      refetchOnWindowFocus: () => !isLive.value,
       networkMode: 'always',
     },
     mutations: { networkMode: 'always' },
   },
 })
 
+startStream(queryClient)
 await setLocale(firstLocale(location.search))
 createApp(App).use(i18n).use(router).use(VueQueryPlugin, { queryClient }).mount('#app')

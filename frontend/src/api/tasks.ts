@@ -1,4 +1,5 @@
 import { body, client, unwrap } from './client'
+import type { operations } from './generated'
 import type {
   Artifact,
   Health,
@@ -11,6 +12,8 @@ import type {
   TaskCreate,
   TaskList,
   TaskListQuery,
+  Batch,
+  SetCancelled,
   TaskRecord,
 } from './types'
 
@@ -35,6 +38,19 @@ export async function cancelTask(taskId: string): Promise<TaskRecord> {
   const answer = await unwrap(`${TASKS}/${taskId}`, client.DELETE('/api/v1/tasks/{task_id}', { params: { path } }))
   // Only a purge is answered with less than the record.
   return answer as TaskRecord
+}
+
+export type CancelQuery = NonNullable<operations['delete_tasks']['parameters']['query']>
+
+/** Cancel all that match; at least one filter. */
+export function cancelTasks(query: CancelQuery): Promise<SetCancelled> {
+  return unwrap(TASKS, client.DELETE('/api/v1/tasks', { params: { query } }))
+}
+
+/** Make a task of each good entry; what is wrong with the others stands in their place. */
+export function createTasks(tasks: TaskCreate[], idempotencyKey: string): Promise<Batch> {
+  const header = { 'Idempotency-Key': idempotencyKey }
+  return unwrap(`${TASKS}/bulk`, client.POST('/api/v1/tasks/bulk', { params: { header }, body: { tasks } }))
 }
 
 /** Remove a final task with its results. Raises ApiError 409 when it is not final. */

@@ -19,6 +19,8 @@ export type LogLine = Schemas['LogLineOut']
 export type LogLevel = LogLine['level']
 export type LogPage = Omit<Schemas['LogList'], 'next_cursor'>
 export type Text = Schemas['TitleOut']
+export type SetCancelled = Schemas['SetCancelledOut']
+export type Batch = Schemas['BatchOut']
 export type ErrorField = Schemas['ErrorField']
 
 export const STATUSES = [

@@ -3,8 +3,9 @@ import { ref, shallowRef } from 'vue'
 import { useRouter } from 'vue-router'
 
 import { ApiError } from '@/api/errors'
-import { createTask } from '@/api/tasks'
-import type { TaskCreate, TaskRecord } from '@/api/types'
+import { createTask, createTasks } from '@/api/tasks'
+import type { Batch, TaskCreate, TaskRecord } from '@/api/types'
+import { isLive } from '@/stream/stream'
 import { applyTask, keys } from './live'
 
 /** 128 random bits; crypto.randomUUID is missing where the page is served over plain HTTP from another machine. */
@@ -46,5 +47,26 @@ export function useCreate() {
     }
   }
 
-  return { create, error, isCreating }
+  /** Make a task of each body; null when the whole call was refused, else what became of each. */
+  async function createMany(tasks: TaskCreate[]): Promise<Batch | null> {
+    if (isCreating.value) return null
+    const body = JSON.stringify(tasks)
+    if (sent.body !== body) sent = { body, key: newKey() }
+    isCreating.value = true
+    error.value = null
+    try {
+      const batch = await createTasks(tasks, sent.key)
+      sent = { body: '', key: '' }
+      if (!isLive.value) void queries.invalidateQueries({ queryKey: keys.tasks })
+      return batch
+    } catch (cause) {
+      if (!(cause instanceof ApiError)) throw cause
+      error.value = cause
+      return null
+    } finally {
+      isCreating.value = false
+    }
+  }
+
+  return { create, createMany, error, isCreating }
 }

@@ -5,7 +5,7 @@
  * version is ignored; at the same version only progress and books move; a final task never goes back.
  */
 
-import type { TaskSummary } from '@/api/types'
+import type { TaskRecord, TaskSummary } from '@/api/types'
 
 export function newer<T extends TaskSummary>(stored: T | undefined, incoming: T): T {
   if (stored === undefined) return incoming
@@ -14,6 +14,21 @@ export function newer<T extends TaskSummary>(stored: T | undefined, incoming: T)
   if (incoming.version > stored.version) return incoming
   if (stored.is_final) return stored
   return { ...stored, progress: incoming.progress, books: incoming.books }
+}
+
+/** `newer` for the whole record: what a summary has not is taken from every answer that is no older. */
+export function newerRecord(stored: TaskRecord | undefined, incoming: TaskRecord): TaskRecord {
+  const merged = newer(stored, incoming)
+  if (stored === undefined || incoming.version !== stored.version) return merged
+  const { params, ignored, history, checkpoint, artifacts } = incoming
+  return { ...merged, params, ignored, history, checkpoint, artifacts }
+}
+
+/** The record with the news of a summary in it; the same record when they are none. */
+export function withSummary(stored: TaskRecord | undefined, news: TaskSummary): TaskRecord | undefined {
+  if (stored === undefined) return undefined
+  const merged = newer<TaskSummary>(stored, news)
+  return merged === stored ? stored : { ...stored, ...merged }
 }
 
 /** The fields of `incoming` that a list row has, over the row that is shown. */

@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, ref, shallowRef } from 'vue'
 
 import type { Listing, TaskRecord } from '@/api/types'
+import { isLive } from '@/stream/stream'
 import { keys, POLL_ACTIVE_MS } from './live'
 import { isMoving } from './status'
 
@@ -17,7 +18,10 @@ export function usePaged<T>(
     queryKey: computed(() => [...keys.part(task().task_id, part), task().is_final]),
     queryFn: ({ signal }) => read(task().task_id, undefined, signal),
     placeholderData: keepPreviousData as never,
-    refetchInterval: () => (isMoving(task()) ? POLL_ACTIVE_MS : false),
+    refetchInterval: computed(() => {
+      const isTold = isLive.value
+      return () => (!isTold && isMoving(task()) ? POLL_ACTIVE_MS : false)
+    }),
   })
   const rest = shallowRef<T[]>([])
   const restCursor = ref<string | null | undefined>(undefined)

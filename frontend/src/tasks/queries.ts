@@ -4,8 +4,11 @@ import { computed, type MaybeRefOrGetter, toValue } from 'vue'
 import { getHealth, getTask, listPlatforms, listTasks } from '@/api/tasks'
 import type { TaskList, TaskListQuery, TaskRecord, TaskStatus } from '@/api/types'
 import { ApiError } from '@/api/errors'
-import { keys, POLL_ACTIVE_MS, POLL_IDLE_MS, POLL_TOTALS_MS } from './live'
-import { mergeItems, newer } from './merge'
+import { isLive } from '@/stream/stream'
+import { remember } from './known'
+import { keys, POLL_ACTIVE_MS, POLL_COUNTS_MS, POLL_IDLE_MS } from './live'
+import { fits } from './membership'
+import { mergeItems, newerRecord } from './merge'
 import { isMoving } from './status'
 
 /** ms until the next question: soon while something moves or nobody answers, never after what is gone. */
@@ -15,48 +18,74 @@ function pause(error: Error | null, isActive: boolean): number | false {
   return isActive || isAway ? POLL_ACTIVE_MS : POLL_IDLE_MS
 }
 
-/** A task list that keeps itself fresh: every 2 s while something moves, every 15 s otherwise. */
+interface Asked<Data> {
+  state: { data: Data | undefined; error: Error | null }
+}
+
+/** Nothing is asked again while the stream tells of every change. */
+function whenNotLive<Data>(interval: (query: Asked<Data>) => number | false) {
+  return computed(() => {
+    const isTold = isLive.value
+    return (query: Asked<Data>) => (isTold ? false : interval(query))
+  })
+}
+
+/** A task list that keeps itself fresh: by the stream; without it every 2 s while something moves, every 15 s otherwise. */
 export function useTaskList(query: MaybeRefOrGetter<TaskListQuery>, enabled: MaybeRefOrGetter<boolean> = true) {
-  return useQuery({
+  return useQuery<TaskList>({
     enabled: () => toValue(enabled),
     queryKey: computed(() => keys.list(toValue(query))),
-    queryFn: ({ signal }) => listTasks(toValue(query), signal),
-    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => {
+      const asked = toValue(query)
+      return listTasks(asked, signal).then((list) => withKnown(asked, list))
+    },
+    placeholderData: keepPreviousData as never,
     structuralSharing: (stored, incoming) => mergeList(stored as TaskList | undefined, incoming as TaskList),
-    refetchInterval: ({ state }) => pause(state.error, state.data?.items.some(isMoving) ?? false),
+    refetchInterval: whenNotLive<TaskList>(({ state }) =>
+      pause(state.error, state.data?.items.some(isMoving) ?? false),
+    ) as never,
   })
 }
 
-export interface Total {
-  status: TaskStatus
-  total: number
-  isCapped: boolean
-}
-
-/** How many tasks there are of each status. One small list each, until the server answers with facets. */
-export function useTotals(statuses: readonly TaskStatus[]) {
-  return useQuery({
-    queryKey: keys.totals(statuses),
-    queryFn: ({ signal }) => Promise.all(statuses.map((status) => totalOf(status, signal))),
-    refetchInterval: POLL_TOTALS_MS,
-  })
-}
-
-async function totalOf(status: TaskStatus, signal: AbortSignal): Promise<Total> {
-  const { total, total_is_capped: isCapped } = await listTasks({ status: [status], limit: 1 }, signal)
-  return { status, total, isCapped }
+/** The answer without what it says too late: the stream may have told of a task's end while it was on its way. */
+function withKnown(query: TaskListQuery, list: TaskList): TaskList {
+  const items = list.items.map(remember).filter((task) => fits(query, task) !== false)
+  return { ...list, items }
 }
 
 function mergeList(stored: TaskList | undefined, incoming: TaskList): TaskList {
   return { ...incoming, items: mergeItems(stored?.items, incoming.items) }
 }
 
+export interface Counts {
+  status: Partial<Record<TaskStatus, number>>
+  stream_cursor: string | null
+}
+
+/** How many tasks match, by status. */
+export function useCounts(query: MaybeRefOrGetter<TaskListQuery>) {
+  return useQuery<Counts>({
+    queryKey: computed(() => [...keys.counts, toValue(query)]),
+    queryFn: async ({ signal }) => {
+      const { facets, stream_cursor } = await listTasks({ ...toValue(query), limit: 1, facets: true }, signal)
+      return { status: facets?.status ?? {}, stream_cursor }
+    },
+    placeholderData: keepPreviousData as never,
+    refetchInterval: whenNotLive<Counts>(() => POLL_COUNTS_MS) as never,
+  })
+}
+
 export function useTask(taskId: MaybeRefOrGetter<string>) {
-  return useQuery({
+  return useQuery<TaskRecord>({
     queryKey: computed(() => keys.task(toValue(taskId))),
-    queryFn: ({ signal }) => getTask(toValue(taskId), signal),
-    structuralSharing: (stored, incoming) => newer(stored as TaskRecord | undefined, incoming as TaskRecord),
-    refetchInterval: ({ state }) => pause(state.error, state.data !== undefined && isMoving(state.data)),
+    queryFn: async ({ signal }) => {
+      const task = await getTask(toValue(taskId), signal)
+      return { ...task, ...remember(task) }
+    },
+    structuralSharing: (stored, incoming) => newerRecord(stored as TaskRecord | undefined, incoming as TaskRecord),
+    refetchInterval: whenNotLive<TaskRecord>(({ state }) =>
+      pause(state.error, state.data !== undefined && isMoving(state.data)),
+    ) as never,
     retry: (failures, error) => failures < 2 && error instanceof ApiError && error.isOffline,
   })
 }
@@ -69,6 +98,6 @@ export function useHealth() {
   return useQuery({
     queryKey: keys.health,
     queryFn: ({ signal }) => getHealth(signal),
-    refetchInterval: ({ state }) => pause(state.error, false),
+    refetchInterval: ({ state }) => (isLive.value ? 2 * POLL_IDLE_MS : pause(state.error, false)),
   })
 }
