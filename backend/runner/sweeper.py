@@ -22,6 +22,8 @@ from backend.runner.runner import Runner
 from backend.store.tasks import TaskStore
 
 _ROUND_S = 1.0
+_SHORTEST_ROUND_S = 0.8
+_LONGEST_ROUND_S = 1.2
 _REAP_EVERY_S = 5.0
 _OLDEST_EVERY = 8
 _AT_ONCE = 200
@@ -61,6 +63,7 @@ class Sweeper:
         self._loop: asyncio.Task[None] | None = None
         self._rounds = 0
         self._reaped_at = -math.inf
+        self._reopened_at = -math.inf
         self._edge = Edge()
 
     async def start(self) -> None:
@@ -110,11 +113,10 @@ class Sweeper:
 
     async def _wait_for_round(self) -> None:
         try:
-            async with asyncio.timeout(_ROUND_S * self._chance.uniform(0.8, 1.2)):
+            async with asyncio.timeout(self._chance.uniform(_SHORTEST_ROUND_S, _LONGEST_ROUND_S)):
                 await self._wake.wait()
         except TimeoutError:
-            # A ring may have been lost.
-            self._runner.slots.reopen()
+            pass
         self._wake.clear()
 
     async def sweep(self) -> None:
@@ -131,7 +133,14 @@ class Sweeper:
                 await self._edge.keep(f"chore {number}", chore())
         await self._edge.keep("starting due tasks", self._start_due())
 
+    def _reopen_now_and_then(self) -> None:
+        """Ask anew for shut platforms, however often slots free here: a server that dies rings nobody."""
+        if self._clock.elapsed() - self._reopened_at >= _SHORTEST_ROUND_S:
+            self._reopened_at = self._clock.elapsed()
+            self._runner.slots.reopen()
+
     async def _start_due(self) -> None:
+        self._reopen_now_and_then()
         runner, plan = self._runner, self._runner.slots.plan()
         if runner.is_draining:
             return

@@ -422,3 +422,19 @@ async def test_ring_wakes_nobody_where_every_slot_is_taken(bench: Bench, sweep: 
     sweep.sweeper.heed_others()
 
     assert not sweep.sweeper._wake.is_set()
+
+
+async def test_platform_that_was_shut_is_asked_for_again_where_the_slots_of_others_wake_every_round(
+    bench: Bench, sweep: Sweep
+) -> None:
+    clock = sweep.sweeper._clock = SetClock()
+    await sweep.sweeper.sweep()
+    bench.runner.slots.shut("web")
+    await bench.create()
+    await sweep.sweeper.sweep()
+    asked_at_once = list(sweep.started)
+
+    clock.advance(1)
+    await sweep.sweeper.sweep()
+
+    assert (asked_at_once, sweep.started) == ([], ["t_1"])
