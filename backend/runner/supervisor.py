@@ -29,6 +29,7 @@ _REPEAT_S = 1.0
 # Of the five seconds that a submit and the provider's cancel have together; the rest is for the records.
 _SUBMIT_AND_CANCEL_S = 4.8
 _CONCLUDE_S = 10.0
+_TOLD_TO_STOP = frozenset({StopReason.USER, StopReason.DEADLINE})
 
 
 class Supervisor:
@@ -75,7 +76,7 @@ class Supervisor:
             reason = run.reason if body.cancelled() or error is not None else None
             if execution is not None:
                 await self._conclude(run, execution, context, reason)
-            elif reason is StopReason.USER:
+            elif reason in _TOLD_TO_STOP:
                 await self._conclude_without_body(run)
             await self._hand_in_own(run, self._recorder.ending_of(run, body, reason))
 
@@ -145,13 +146,13 @@ class Supervisor:
         with ahead_of_journal():
             # The end itself follows, and is journalled.
             is_concluded = await self._step(run, self.repeated(run, conclude))
-        if not is_concluded and reason is StopReason.USER and not self._is_lost(run):
+        if not is_concluded and reason in _TOLD_TO_STOP and not self._is_lost(run):
             # Its open job must have been asked about, and its books counted, whatever went wrong here.
             await self._conclude_without_body(run)
         await settle(run.writes)
 
     async def _conclude_without_body(self, run: Run) -> None:
-        """Do for a cancelled task what its execution would have done, had there been one."""
+        """Do for a task that was told to stop what its execution would have done, had there been one."""
         executor = self._executors[run.task.kind]
         if run.task.upstream_open:
             context = RunContext(run, tasks=self._tasks, keeper=self._keeper)

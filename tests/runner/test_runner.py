@@ -380,6 +380,22 @@ async def test_open_job_of_a_cancelled_run_is_asked_about_even_if_its_conclusion
     assert (await bench.read()).status is TaskStatus.CANCELLED
 
 
+async def test_open_job_of_a_timed_out_run_is_asked_about_even_if_its_conclusion_fails(bench: Bench) -> None:
+    async def submit_and_hang(context: TaskContext) -> Ending:
+        await context.record_intent(SubmitIntent("k", 1, bench.clock.now()), Upstream(submits=1))
+        bench.runner.stop_run("t_1", StopReason.DEADLINE)
+        return await hang(context)
+
+    async def fail(context: TaskContext, reason: StopReason | None) -> Books:
+        raise KeyError("conclude")
+
+    bench.executor.script, bench.executor.conclude = submit_and_hang, fail
+    await bench.run(await bench.create())
+
+    assert bench.executor.abandoned == ["t_1"]
+    assert (await bench.read()).status is TaskStatus.TIMED_OUT
+
+
 async def test_lost_lease_is_left_to_its_new_owner(bench: Bench, database: Database, cache: Cache) -> None:
     bench.executor.script = hang
     task = await bench.create()
