@@ -67,8 +67,8 @@ class Scrapyd:
         self._bin = venv / "bin"
         self._folder = folder
         self._ports = [_free_port() for _ in range(WORKERS)]
-        # Its jobs find the spider by PYTHONPATH.
-        self._workers = Workers(folder, {"SITE": site})
+        # Its jobs find the spider by PYTHONPATH and by this name.
+        self._workers = Workers(folder, {"SITE": site, "SCRAPY_SETTINGS_MODULE": "chain_spider"})
         self._client = httpx.AsyncClient(trust_env=False, timeout=30.0)
         self._submitted = 0
         self._dead: set[int] = set()
