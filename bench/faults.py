@@ -67,6 +67,8 @@ async def _measured(options: ChaosOptions) -> Report:
     targets = {
         "kills": f">= {_KILLS_A_MINUTE * options.minutes:g}",
         **{f"kills_{kind}": f">= {_EACH_A_MINUTE * options.minutes:g}" for kind in ("server", "mongod", "valkey")},
+        # Without one the fence was never tried.
+        "late_ends": ">= 1",
         "live_min": ">= 100",
         **dict.fromkeys(VIOLATIONS, "== 0"),
         **({"resume_s_max": f"<= {_RESUME_S:g}"} if options.without is None else {}),

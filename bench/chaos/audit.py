@@ -176,6 +176,7 @@ def _figures(chaos: "Chaos", documents: Sequence[Document]) -> dict[str, float]:
         "kills": chaos.storm.kills.total(),
         **{f"kills_{kind}": chaos.storm.kills[kind] for kind in ("server", "mongod", "valkey")},
         **{kind: spells[kind] for kind in ("frozen", "held")},
+        "late_ends": chaos.storm.late_ends,
         "tasks": len(documents),
         **{status: ends[status] for status in FINAL},
         "live_min": min(chaos.load.live_counts, default=math.nan),

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from pymongo import AsyncMongoClient
@@ -87,15 +87,15 @@ class Load:
             return None
         return {one["_id"]: one["tasks"] for one in found}
 
-    async def has_passed(self, task_id: str, fence: int) -> bool:
-        """Whether a task has a higher fence than `fence` and runs, or has ended; False without MongoDB."""
+    async def standing(self, task_id: str, fence: int) -> Literal["same", "passed", "ended"]:
+        """Return whether a task runs under a higher fence than `fence`, or has ended; "same" without MongoDB."""
         try:
             found = await self._mongo[DATABASE]["tasks"].find_one({"_id": task_id}, {"fence": 1, "status": 1})
         except PyMongoError:
-            return False
+            return "same"
         if found is None or found["status"] in FINAL:
-            return True
-        return bool(found["fence"] > fence and found["status"] == "running")
+            return "ended"
+        return "passed" if found["fence"] > fence and found["status"] == "running" else "same"
 
     async def fence_of(self, task_id: str) -> int | None:
         """Return the fence of a task; None without MongoDB."""

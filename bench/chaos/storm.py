@@ -30,6 +30,8 @@ class Storm:
         self, fleet: Fleet, stores: ChaosStores, tasks: Load, dice: random.Random, *, kill_every_s: float
     ) -> None:
         self.kills: Counter[str] = Counter()
+        # Ends that arrived while another run had the task: what the fence is for.
+        self.late_ends = 0
         self.kill_moments: list[tuple[float, str]] = []
         self._fleet = fleet
         self._stores = stores
@@ -89,7 +91,9 @@ class Storm:
         while time.time() < until:
             await asyncio.sleep(self._dice.uniform(*_HOLD_EVERY_S))
             if await self._has_spare_server(until - time.time()):
-                await self._dice.choice(self._fleet.up).hold(_Passed(self._tasks, self._dice.uniform(*_SPELL_S)))
+                passed = _Passed(self._tasks, self._dice.uniform(*_SPELL_S))
+                await self._dice.choice(self._fleet.up).hold(passed)
+                self.late_ends += passed.is_so
 
 
 class _Passed:
@@ -97,6 +101,7 @@ class _Passed:
 
     def __init__(self, tasks: Load, limit_s: float) -> None:
         self._tasks = tasks
+        self.is_so = False
         self._limit_s = limit_s
         self._asked_at: float | None = None
         self._fence: int | None = None
@@ -108,4 +113,6 @@ class _Passed:
         if self._fence is None:
             self._fence = await self._tasks.fence_of(task_id)
             return False
-        return await self._tasks.has_passed(task_id, self._fence)
+        standing = await self._tasks.standing(task_id, self._fence)
+        self.is_so = standing == "passed"
+        return standing != "same"
