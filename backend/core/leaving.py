@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from loguru import logger
 
+# Whoever reads our log may be what hangs.
+_SAY_S = 0.2
+
 
 def leave_within(seconds: float, *, kill_children: Callable[[], None]) -> threading.Timer:
     """End this process with code 0 in so many seconds, unless it has ended in order by then; cancel it to stay.
@@ -14,7 +17,9 @@ def leave_within(seconds: float, *, kill_children: Callable[[], None]) -> thread
     """
 
     def leave() -> None:
-        logger.warning("closing takes too long: leaving now, what is still held runs out with its lease")
+        saying = threading.Thread(target=_say, name="leave-saying", daemon=True)
+        saying.start()
+        saying.join(_SAY_S)
         kill_children()
         os._exit(0)
 
@@ -23,3 +28,7 @@ def leave_within(seconds: float, *, kill_children: Callable[[], None]) -> thread
     timer.daemon = True
     timer.start()
     return timer
+
+
+def _say() -> None:
+    logger.warning("closing takes too long: leaving now, what is still held runs out with its lease")
