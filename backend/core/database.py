@@ -206,6 +206,14 @@ class Database:
         finally:
             self._slow_gate.release()
 
+    async def keep(self, name: str, identity: str) -> None:
+        """Wait until all that was written so far is in the journal (of a majority). Raises StoreUnavailableError.
+
+        `identity` is the `_id` of a document of the collection `name`, or of one that was there.
+        """
+        # A write that changes nothing still waits for what came before it.
+        await self.do(self.collection(name).update_one({"_id": identity}, {"$set": {"_id": identity}}))
+
     async def measure(self) -> float:
         """Return the latency of one round trip in ms, and let the clock follow the server's."""
         sent_at = self._clock.elapsed()

@@ -161,7 +161,7 @@ class TaskAnnouncer:
             self._has_lost = False
             await self._log.renew()
             self._is_silent = False
-        while self._waiting:
+        if self._waiting:
             await self._read_first()
             await self._add(self._taken())
 
@@ -189,22 +189,35 @@ class TaskAnnouncer:
     async def _add(self, batch: Sequence[Addition]) -> None:
         if not batch:
             return
-        if any(one.is_final for one in batch):
+        ended = [one.subject for one in batch if one.is_final]
+        if ended:
+            await self._keep(batch, ended[-1])
             crash_point("before_event")
+        await self._add_with_repeats(batch)
+        if ended:
+            crash_point("after_event")
+            await self._pull(ended)
+
+    async def _keep(self, batch: Sequence[Addition], task_id: str) -> None:
+        """Wait for the journal: a cancel is written ahead of it, and an end that was told cannot be taken back."""
+        try:
+            await self._db.keep("tasks", task_id)
+        except StoreUnavailableError:
+            # What MongoDB has forgotten when it is back is told as it is then.
+            self._waiting.appendleft(list(dict.fromkeys(one.subject for one in batch if one.is_kept)))
+            raise
+
+    async def _add_with_repeats(self, batch: Sequence[Addition]) -> None:
         for _ in range(_TRIES - 1):
             try:
                 await self._log.add(batch)
-                break
             except CacheUnavailableError:
                 # What had come through all the same is refused by its version; frames have none.
                 batch = [one for one in batch if one.is_kept]
                 await asyncio.sleep(_AGAIN_S)
-        else:
-            await self._log.add(batch)
-        ended = [one.subject for one in batch if one.is_final]
-        if ended:
-            crash_point("after_event")
-            await self._pull(ended)
+            else:
+                return
+        await self._log.add(batch)
 
     async def _pull(self, task_ids: Sequence[str]) -> None:
         with ahead_of_journal():
@@ -219,6 +232,14 @@ class TaskAnnouncer:
         if not self._moved or self._clock.elapsed() - self._progress_at < _PROGRESS_EVERY_S:
             return
         self._progress_at = self._clock.elapsed()
+        try:
+            await self._add_moved()
+        except CacheUnavailableError as error:
+            # It passes: the next frame tells more.
+            logger.debug("progress is not announced: {}", error.detail)
+            self._moved.clear()
+
+    async def _add_moved(self) -> None:
         if not await self._is_followed():
             self._moved.clear()
             return

@@ -293,8 +293,7 @@ class TaskStore:
 
     async def keep(self, task_id: str) -> None:
         """Wait until everything written of this task so far is in the journal (of a majority)."""
-        # A write that changes nothing still waits for what came before it.
-        await self._db.do(self._tasks.update_one({"_id": task_id}, {"$set": {"_id": task_id}}))
+        await self._db.keep("tasks", task_id)
 
     async def hide(self, task_id: str) -> bool:
         """Hide a final task at once, to be removed by the sweeper; False when there is none that is final.

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,14 +10,16 @@ import tornado.ioloop
 
 from backend.core.clock import Clock
 from backend.core.database import Database
-from backend.core.event_log import EventLog
-from backend.domain.errors import CacheUnavailableError, LeaseLostError
+from backend.core.event_log import Addition, EventLog
+from backend.domain.errors import CacheUnavailableError, LeaseLostError, StoreUnavailableError
 from backend.domain.event import LinesAdded, TaskChanged, TaskEvent
 from backend.domain.log import LogLine
 from backend.domain.task import Books, Progress, Task, TaskStatus, Upstream
+from backend.store import announcing
 from backend.store.announcing import TaskAnnouncer
 from backend.store.event_payloads import event_of
 from backend.store.events import EventStore
+from backend.store.task_documents import Document
 from backend.store.tasks import TaskStore
 from tests.fixtures.task_desk import DONE, LEASE_S, NOTICE, Desk, lease_of
 
@@ -309,6 +311,110 @@ async def test_what_redis_could_not_take_makes_a_new_epoch(database: Database, r
     assert after.epoch != before.epoch
     await announcer.stop()
     await log.close()
+
+
+class Watched(EventLog):
+    """A log that cannot say whether it is watched, and that notes what is asked of it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, name=uuid.uuid4().hex, clock=Clock())
+        self.asked: list[str] = []
+        self.was_asked = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def is_watched(self) -> bool:
+        self.was_asked.set()
+        raise CacheUnavailableError("no answer in time")
+
+    async def add(self, additions: Sequence[Addition]) -> list[bool]:
+        self.asked.append("add")
+        self.was_asked.set()
+        await self.may_go_on.wait()
+        return await super().add(additions)
+
+    async def renew(self) -> None:
+        self.asked.append("renew")
+        await super().renew()
+
+
+@pytest.fixture
+def watched(database: Database, redis_url: str, io_loop: tornado.ioloop.IOLoop) -> Iterator[tuple[Told, Watched]]:
+    log = Watched(redis_url)
+    log.open()
+    announcer = TaskAnnouncer(database, log, clock=Clock())
+    io_loop.run_sync(announcer.start)
+    yield Told(TaskStore(database, clock=Clock(), announcer=announcer), Clock(), announcer, log), log
+    io_loop.run_sync(announcer.stop)
+    io_loop.run_sync(log.close)
+
+
+async def test_progress_that_redis_could_not_take_voids_no_cursor(watched: tuple[Told, Watched]) -> None:
+    told, log = watched
+    task = await told.claimed()
+    await told.announcer.idle()
+    log.was_asked.clear()
+
+    await told.store.save_progress([(lease_of(task), Progress(done=3), None)])
+    await log.was_asked.wait()
+    await told.store.finish(task, lease_of(task), DONE, books=Books())
+
+    assert await told.ends() == ["t_1"]
+    assert "renew" not in log.asked
+
+
+async def test_loss_is_said_before_what_came_after_it(
+    watched: tuple[Told, Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, log = watched
+    monkeypatch.setattr(announcing, "MAX_WAITING", 2)
+    log.may_go_on.clear()
+    await told.made("t_0")
+    await log.was_asked.wait()
+
+    for number in range(1, 4):
+        await told.made(f"t_{number}")
+    log.may_go_on.set()
+    await told.announcer.idle()
+
+    assert log.asked == ["add", "renew", "add"]
+    assert [one.task.task_id for one in await told.events() if isinstance(one, TaskChanged)] == ["t_3"]
+
+
+class Forgetful(Database):
+    """Breaks down at the first chance, and has forgotten then what was not in the journal yet."""
+
+    lost: Document | None = None
+
+    async def keep(self, name: str, identity: str) -> None:
+        if self.lost is not None:
+            before, self.lost = self.lost, None
+            await self.do(self.collection(name).replace_one({"_id": identity}, before))
+            raise StoreUnavailableError("AutoReconnect")
+        await super().keep(name, identity)
+
+
+async def test_end_that_mongodb_forgot_is_not_told(
+    mongo_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcing, "_AGAIN_S", 0.01)
+    database = Forgetful(mongo_url, f"t_{uuid.uuid4().hex}", clock=Clock())
+    await database.connect()
+    log = EventLog(redis_url, name=database.name, clock=Clock())
+    log.open()
+    announcer = TaskAnnouncer(database, log, clock=Clock())
+    await announcer.start()
+    told = Told(TaskStore(database, clock=Clock(), announcer=announcer), Clock(), announcer, log)
+    await told.made()
+    database.lost = await database.do(told.store._tasks.find_one({"_id": "t_1"}))
+
+    await told.store.cancel("t_1", by="li", requested_at=Clock().now())
+
+    assert await told.changes() == [("pending", 1, False)]
+    await announcer.stop()
+    await log.close()
+    await database.do(database._database().client.drop_database(database.name))
+    await database.close()
 
 
 async def test_end_that_was_lost_is_told_by_the_sweep(told: Told) -> None:
