@@ -37,13 +37,13 @@ async def test_unknown_address_under_api_is_a_json_404(api: ApiServer, method: s
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/api/v1/tasks", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("PUT", "/api/v1/tasks", {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}),
         ("PATCH", "/api/v1/tasks/t_1", {"GET", "HEAD", "DELETE", "OPTIONS"}),
         ("GET", "/api/v1/tasks/t_1/start", {"POST", "OPTIONS"}),
         ("POST", "/api/v1/platforms", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/health", {"GET", "HEAD", "OPTIONS"}),
         ("POST", "/", {"GET", "HEAD", "OPTIONS"}),
-        ("BREW", "/api/v1/tasks", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("BREW", "/api/v1/tasks", {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}),
     ],
 )
 async def test_wrong_verb_is_405_with_the_right_ones(api: ApiServer, method: str, path: str, allowed: set[str]) -> None:

@@ -11,6 +11,7 @@ from backend.core.logs import captured_log
 from backend.domain.errors import LeaseLostError, StoreUnavailableError
 from backend.domain.execution import TaskContext
 from backend.domain.task import Ending, TaskStatus
+from backend.runner import lease
 from backend.runner.edge import Edge
 from tests.fixtures.scripted import DONE, Bench, hang
 
@@ -117,7 +118,10 @@ async def test_flags_are_heard_again_after_the_listener_met_an_error(bench: Benc
     assert bench.runner.flags.is_listening
 
 
-async def test_beat_that_met_an_error_is_repeated_and_the_runs_go_on(bench: Bench) -> None:
+async def test_beat_that_met_an_error_is_repeated_and_the_runs_go_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "_RETRY_S", 0.01)
     failed, beaten = asyncio.Event(), asyncio.Event()
     beat = failing_once(bench.tasks.beat, KeyError("x"), failed)
 
@@ -128,12 +132,10 @@ async def test_beat_that_met_an_error_is_repeated_and_the_runs_go_on(bench: Benc
     bench.tasks.beat = beat_and_tell  # type: ignore[method-assign]
     bench.executor.script = hang
     await bench.runner.keeper.stop()
-    bench.runner.keeper.lease_s = 0.3
+    bench.runner.keeper.lease_s = 3.0
     await bench.runner.keeper.start()
     run = asyncio.create_task(bench.run(await bench.create()))
-    await bench.executor.begun.wait()
-    bench.runner.live()[0].lease_s = 30
-    await asyncio.wait_for(beaten.wait(), 5)
+    await asyncio.wait_for(beaten.wait(), 10)
 
     assert bench.runner.is_beating
     assert bench.runner.live()[0].reason is None
