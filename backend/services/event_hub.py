@@ -28,6 +28,7 @@ _LOOK_EVERY_S = 1.0
 _LOOKS_IN_VAIN = 2
 _AGAIN_S = 0.5
 _FIRST_TOUCH_S = 3.0
+_EPOCHS_KNOWN = 8
 
 
 class Happening:
@@ -98,6 +99,7 @@ class EventHub:
         self._clock = clock
         self._forever = forever
         self._epoch = ""
+        self._left_epochs: deque[str] = deque(maxlen=_EPOCHS_KNOWN)
         self._last = Position()
         self._window: deque[Happening] = deque(maxlen=KEPT)
         self._listeners: list[Listener] = []
@@ -229,6 +231,8 @@ class EventHub:
         return True
 
     def _begin(self, tail: Tail) -> None:
+        left = [one for one in (*self._left_epochs, self._epoch) if one != tail.epoch]
+        self._left_epochs = deque(left, maxlen=_EPOCHS_KNOWN)
         self._epoch, self._last, self._behind_since = tail.epoch, tail.last, 0
         self._window.clear()
         self._window.extend(Happening(one) for one in tail.changes)
@@ -272,6 +276,9 @@ class EventHub:
         self._behind_since = tail.last.n if tail.last.n > self._last.n else 0
 
     async def _take(self, told: Told) -> None:
+        if told.epoch in self._left_epochs:
+            # It was still in the socket when a look saw the new epoch.
+            return
         if told.epoch != self._epoch:
             self._begin(await self._log.tail(limit=KEPT))
         elif told.position is None:

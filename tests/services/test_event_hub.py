@@ -146,6 +146,20 @@ async def test_reader_who_comes_back_is_given_what_it_missed(log: Cut, hub: Even
     assert hub.replay(hub.cursor or "") == []
 
 
+async def test_what_is_left_of_the_last_epoch_has_nobody_read_anew_again(log: Cut, hub: EventHub, ear: Ear) -> None:
+    await log.add(changes(1))
+    await ear.has(events=1)
+    last = ear.heard[0]._told
+    await log.renew()
+    await ear.has(resyncs=1)
+
+    # It was in the socket while the hub saw the new epoch by itself.
+    for _ in range(3):
+        await hub._take(last)
+
+    assert ear.resyncs == ["flushed"]
+
+
 async def test_another_process_gives_a_reader_what_it_missed(log: Cut, hub: EventHub, ear: Ear) -> None:
     await log.add(changes(1, 2))
     await ear.has(events=2)
