@@ -124,8 +124,8 @@ async def main(settings: Settings) -> int:
         running.services.system.mark_ready()
         await _announce(settings, sockets, running)
         await stop.wait()
-        logger.info("👋 MediaCrawer Pro 正在关闭...")
         leave_within(max(_LEAST_GRACE_S, settings.shutdown_grace_s) - _EXIT_S, kill_children=running.kill_stores)
+        logger.info("👋 MediaCrawer Pro 正在关闭...")
         left = await _leave(server, app, running, grace_s=settings.shutdown_grace_s)
     if left:
         # A body that would not end keeps its lease; its thread or child must not keep the process.

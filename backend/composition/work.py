@@ -79,8 +79,9 @@ async def open_runner(
         use_threads=settings.execution_mode == "thread",
         shared=_shared_slots(settings, clock, stores, known) if bell is not None else None,
     )
-    await runner.start()
+    # A stop may come while its start waits for Redis.
     closing.push_async_callback(runner.stop)
+    await runner.start()
     drafter = _drafter(settings, tools)
     tasks = _task_service(clock, stores, drafter, runner, hub)
     sets = SetService(stores.tasks, stores.sets, stores.queries, cache=stores.cache, clock=clock, runner=runner)
