@@ -37,6 +37,8 @@ def test_token_opens_the_page_and_the_session_makes_and_cancels_a_task(
     page.keyboard.press("Enter")
     page.get_by_role("button", name="创建并开始").click()
     page.wait_for_url("**/tasks/t*")
+    # The cookie of the session carries the stream too.
+    expect(page.locator('[data-connection="live"]')).to_be_visible()
     page.get_by_role("button", name="取消任务").click()
     expect(page.get_by_text("已取消，用时")).to_be_visible()
 
@@ -61,9 +63,10 @@ def test_session_that_ends_under_an_open_page_leads_to_the_form(
     expect(page.get_by_text("还没有任务").or_(page.locator("tr.task")).first).to_be_visible()
 
     page.context.clear_cookies()
+    page.get_by_role("link", name="系统").click()
 
     expect(page.get_by_label("访问令牌")).to_be_visible(timeout=30_000)
-    assert page.url == f"{guarded.url}/login?next=%2Ftasks"
+    assert page.url == f"{guarded.url}/login?next=%2Fsystem"
     complaints.clear()
 
 

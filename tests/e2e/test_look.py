@@ -26,9 +26,11 @@ def paths(app: LiveApp, site: SmallSite) -> list[str]:
 
 
 def settle(page: Page, url: str) -> None:
+    """Open a page and wait until it is all there; the network is never idle, the stream stays open."""
     page.goto(url)
-    page.wait_for_load_state("networkidle")
     expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator('[data-connection="live"]')).to_be_visible()
+    expect(page.locator("[data-loading]")).to_have_count(0)
 
 
 def message_keys(node: dict[str, Any], prefix: str = "") -> list[str]:

@@ -163,7 +163,7 @@ def test_server_that_is_gone_is_said_and_its_return_noticed(browser: Browser, bu
         expect(tab.get_by_text("还没有任务")).to_be_visible()
         tab.context.set_offline(True)
 
-        expect(tab.get_by_text("连接中断")).to_be_visible(timeout=30_000)
+        expect(tab.get_by_text("重连中")).to_be_visible(timeout=30_000)
         tab.context.set_offline(False)
-        expect(tab.get_by_text("已连接")).to_be_visible(timeout=30_000)
+        expect(tab.get_by_text("实时")).to_be_visible(timeout=30_000)
     tab.close()
