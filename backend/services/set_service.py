@@ -19,7 +19,7 @@ from backend.domain.errors import CacheUnavailableError, StoreUnavailableError
 from backend.domain.task import Books, StopReason, Task, TaskStatus
 from backend.runner.runner import Runner
 from backend.store.task_queries import TaskQueries, TaskQuery
-from backend.store.task_sets import TaskSets
+from backend.store.task_sets import OPEN, TaskSets
 from backend.store.tasks import TaskStore
 
 Thing = TypeVar("Thing")
@@ -59,10 +59,10 @@ class _Step:
     upstream_open: bool
 
 
-_IDLE = frozenset({TaskStatus.HELD, TaskStatus.PENDING, TaskStatus.WAITING})
 _RUNNING = frozenset({TaskStatus.RUNNING})
+_IDLE = OPEN - _RUNNING
 # Idle ones before running ones: whatever slot a running one frees, there is nothing left to take it.
-_STEPS = (_Step(_IDLE, False), _Step(_RUNNING, False), _Step(_IDLE | _RUNNING, True))
+_STEPS = (_Step(_IDLE, False), _Step(_RUNNING, False), _Step(OPEN, True))
 
 
 @dataclass(slots=True)
@@ -78,6 +78,11 @@ class _Cancel:
     to_recount: list[str] = field(default_factory=list)
     abandons_left: int = _ABANDONED_AT_ONCE
     can_flag: bool = True
+
+    @property
+    def among(self) -> Collection[TaskStatus]:
+        """The states asked for: of the pending ones one that began meanwhile is none."""
+        return OPEN & frozenset(self.query.statuses or OPEN)
 
     @property
     def created_by_then(self) -> datetime:
@@ -160,7 +165,7 @@ class SetService:
         if not task_ids:
             return
         won = await self._sets.cancel(
-            task_ids, by=cancel.by, requested_at=cancel.requested_at, cancel_id=cancel.cancel_id
+            task_ids, by=cancel.by, requested_at=cancel.requested_at, cancel_id=cancel.cancel_id, among=cancel.among
         )
         cancel.note(won)
         await self._make_known(cancel, won)

@@ -4,7 +4,7 @@ Each document is still changed by its own conditional update: a batch is a savin
 journal, never a transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from backend.store.task_changes import Announcer, Unannounced
 from backend.store.task_documents import Document, document_of, task_of
 from backend.store.task_updates import cancel_expressions, new_document, plain_cancel
 
-OPEN = [status.value for status in (TaskStatus.HELD, TaskStatus.PENDING, TaskStatus.WAITING, TaskStatus.RUNNING)]
+OPEN = frozenset({TaskStatus.HELD, TaskStatus.PENDING, TaskStatus.WAITING, TaskStatus.RUNNING})
 
 _DUPLICATE_KEY = 11000
 # What nobody needs of a task that was cancelled with many others: its parameters may be a megabyte.
@@ -104,17 +104,25 @@ class TaskSets:
     # -- cancel --------------------------------------------------------------------------------------------------
 
     async def cancel(
-        self, task_ids: Sequence[str], *, by: str, requested_at: datetime, cancel_id: str
+        self,
+        task_ids: Sequence[str],
+        *,
+        by: str,
+        requested_at: datetime,
+        cancel_id: str,
+        among: Collection[TaskStatus] = OPEN,
     ) -> Sequence[Task]:
-        """Cancel those of the tasks that are not final or cancelling; return exactly those, as they are now.
+        """Cancel those of the tasks that are in one of these (open) states; return exactly those, as they are now.
 
         The row `cancel` of the table for each of them, told apart by `cancel_id`, which names the call. The answer
         does not wait for the journal: `keep` does, before a caller is told. Parameters are not read back.
         """
-        query: Document = {"_id": {"$in": list(task_ids)}, "status": {"$in": OPEN}}
+        is_open = {"status": {"$in": sorted(status.value for status in among)}}
+        query: Document = {"_id": {"$in": list(task_ids)}, **is_open}
         now = self._clock.now()
         if self._db.is_memory:
-            await self._cancel_singly(task_ids, by=by, requested_at=requested_at, cancel_id=cancel_id)
+            singly = ({"_id": task_id, **is_open} for task_id in task_ids)
+            await self._cancel_singly(singly, by=by, requested_at=requested_at, cancel_id=cancel_id)
         else:
             update = {**cancel_expressions(by, requested_at, now), "cancel_id": cancel_id}
             with ahead_of_journal():
@@ -126,10 +134,11 @@ class TaskSets:
             self._announcer.changed(row)
         return [task_of({"params": {}, **row}) for row in rows]
 
-    async def _cancel_singly(self, task_ids: Sequence[str], *, by: str, requested_at: datetime, cancel_id: str) -> None:
+    async def _cancel_singly(
+        self, queries: Iterable[Document], *, by: str, requested_at: datetime, cancel_id: str
+    ) -> None:
         # mongomock does not evaluate documents inside arrays: decide here, it has only one process.
-        for task_id in task_ids:
-            query: Document = {"_id": task_id, "status": {"$in": OPEN}}
+        for query in queries:
             seen = await self._db.do(self._tasks.find_one(query))
             if seen is not None:
                 update = plain_cancel(task_of(seen), by, requested_at, self._clock.now())

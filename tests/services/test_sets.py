@@ -190,6 +190,23 @@ async def test_tasks_without_a_job_at_their_provider_come_first(office: Office) 
     assert office.bench.executor.abandoned == ["t_with_job"]
 
 
+async def test_task_that_began_meanwhile_is_no_match_of_a_cancel_of_pending_ones(office: Office) -> None:
+    await office.bench.create("t_waits")
+    seen = await office.bench.create("t_begins")
+    cancel, tasks = office.sets.cancel, office.bench.tasks
+
+    async def late(task_ids: Sequence[str], **more: object) -> Sequence[Task]:
+        if "t_begins" in task_ids:
+            await tasks.claim(seen, worker_id="w_other", claim_id="c", lease_s=30)
+        return await cancel(task_ids, **more)  # type: ignore[arg-type]
+
+    office.sets.cancel = late  # type: ignore[method-assign]
+    done = await office.service.cancel(TaskQuery(statuses=(TaskStatus.PENDING,)), by="li")
+
+    assert (done.matched, done.cancelled) == (1, 1)
+    assert await office.statuses() == {"cancelled": 1, "running": 1}
+
+
 async def test_task_that_is_being_cancelled_already_is_told_again(office: Office) -> None:
     await office.given_back("t_open", with_job=True)
     await office.bench.tasks.cancel("t_open", by="li", requested_at=office.bench.clock.now())
