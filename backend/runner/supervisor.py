@@ -180,8 +180,10 @@ class Supervisor:
         if task is not None and task.status is TaskStatus.CANCELLING and self._is_mine(run, task):
             # The cancel came between the body's end and this write: now it is the end that counts.
             run.task = task
+            # The provider may take seconds to answer: the lease is kept meanwhile.
+            run.is_ending = False
             await self._conclude_without_body(run)
-            await self._step(run, self.repeated(run, self._recorder.cancelled(run)))
+            await self._hand_in_own(run, self._recorder.cancelled(run))
 
     def _is_mine(self, run: Run, task: Task) -> bool:
         return (task.worker_id, task.fence) == (run.mine.worker_id, run.mine.fence)
