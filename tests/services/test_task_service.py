@@ -194,7 +194,7 @@ async def test_failing_store_is_said_once_and_raised(office: Office) -> None:
     async def fail(*_: object) -> object:
         raise StoreUnavailableError("AutoReconnect")
 
-    office.bench.tasks.create = fail  # type: ignore[method-assign]
+    office.bench.tasks.create = fail  # type: ignore[method-assign, assignment]
     with captured_log() as lines, pytest.raises(StoreUnavailableError):
         await office.create()
 
@@ -264,6 +264,9 @@ async def test_cancel_of_a_running_task_ends_it_and_says_so(office: Office) -> N
 
     with captured_log() as lines:
         answer = await office.service.cancel_task(task.task_id, by="li", wait_s=5)
+        # The answer may come as soon as the end is stored: its run says so just after.
+        for run in office.bench.runner.live():
+            await run.ended.wait()
 
     assert answer.status is TaskStatus.CANCELLED
     assert answer.cancel is not None
@@ -299,6 +302,23 @@ async def test_cancel_is_idempotent_and_keeps_the_end_a_task_had(office: Office)
     ended = await office.ended(task)
 
     assert await office.service.cancel_task(task.task_id, by="li") == ended
+
+
+async def test_end_that_another_caller_has_just_written_is_told_from_the_journal(office: Office) -> None:
+    task = await office.create(start="manual")
+    tasks = office.bench.tasks
+    await tasks.cancel(task.task_id, by="li", requested_at=office.bench.clock.now())
+    keep, kept = tasks.keep, []
+
+    async def noted(task_id: str) -> None:
+        kept.append(task_id)
+        await keep(task_id)
+
+    tasks.keep = noted  # type: ignore[method-assign]
+    again = await office.service.cancel_task(task.task_id, by="wang")
+
+    assert again.status is TaskStatus.CANCELLED
+    assert kept == [task.task_id]
 
 
 async def test_cancel_of_an_unknown_task_is_an_error(office: Office) -> None:
