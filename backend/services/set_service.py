@@ -186,6 +186,8 @@ class SetService:
             told = [task for task in await self._sets.read(found.task_ids) if task.status is TaskStatus.CANCELLING]
             cancel.note(told)
             await self._make_known(cancel, told)
+            if told:
+                await self._store.keep(told[-1].task_id)
             cursor = found.next_cursor
             if cursor is None:
                 return

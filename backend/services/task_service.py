@@ -228,6 +228,8 @@ class TaskService:
         if task is None:
             task = await self.get(task_id)
             if task.status.is_final:
+                # By a call of this moment, maybe: a cancel is written ahead of the journal.
+                await self._tasks.keep(task_id)
                 return task
         else:
             logger.info("🛑 任务已标记为取消: {}", task_id)

@@ -210,10 +210,17 @@ async def test_task_that_began_meanwhile_is_no_match_of_a_cancel_of_pending_ones
 async def test_task_that_is_being_cancelled_already_is_told_again(office: Office) -> None:
     await office.given_back("t_open", with_job=True)
     await office.bench.tasks.cancel("t_open", by="li", requested_at=office.bench.clock.now())
+    keep, kept = office.bench.tasks.keep, []
 
+    async def noted(task_id: str) -> None:
+        kept.append(task_id)
+        await keep(task_id)
+
+    office.bench.tasks.keep = noted  # type: ignore[method-assign]
     done = await office.service.cancel(ALL, by="wang")
     task = await office.tasks.wait("t_open", until="final", timeout_s=10)
 
+    assert kept == ["t_open"]
     assert (done.matched, done.cancelled, done.cancelling) == (1, 0, 1)
     assert task.cancel is not None
     assert task.cancel.requested_by == "li"
