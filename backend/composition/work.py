@@ -197,5 +197,8 @@ def instance_id(data_dir: Path) -> str:
     path = data_dir / "instance_id"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"w_{secrets.token_hex(4)}", encoding="utf-8")
+        # Renamed when whole: an id cut short by a kill would stay so for good.
+        made = path.with_name(f"instance_id.{secrets.token_hex(4)}.new")
+        made.write_text(f"w_{secrets.token_hex(4)}", encoding="utf-8")
+        made.replace(path)
     return path.read_text(encoding="utf-8").strip()
