@@ -8,9 +8,11 @@ into `after`, and it is pulled here when the event is in the log; the sweeper ha
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from loguru import logger
+from pymongo import DESCENDING
 
 from backend.core.clock import Clock
 from backend.core.crash_points import crash_point
@@ -18,7 +20,7 @@ from backend.core.database import Database, ahead_of_journal
 from backend.core.event_log import Addition, EventLog
 from backend.domain.errors import CacheUnavailableError, StoreUnavailableError
 from backend.domain.log import LogLine
-from backend.domain.task import Lease
+from backend.domain.task import FINAL_STATUSES, Lease
 from backend.store.event_payloads import change_of, items_of, lines_of, progress_of
 from backend.store.task_changes import announced
 from backend.store.task_documents import Document
@@ -35,6 +37,9 @@ _TRIES = 3
 _LOOK_EVERY_S = 0.5
 _BYTES_AT_ONCE = 1_000_000
 _FLUSH_S = 1.0
+_CLOCKS_APART = timedelta(seconds=10)
+_MISSED_WITHIN = timedelta(seconds=60)
+_MISSED_MOST = 1_000
 
 
 async def _once(_name: str, work: Callable[[], Awaitable[object]]) -> None:
@@ -65,7 +70,8 @@ class TaskAnnouncer:
         self._loop: asyncio.Task[Any] | None = None
 
     async def start(self) -> None:
-        """Start to announce."""
+        """Start to announce, first what earlier starts may not have come to."""
+        self._idle.clear()
         self._loop = asyncio.create_task(_awaited(self._forever("announcer", self._announce)), name="announcer")
 
     async def stop(self) -> None:
@@ -128,6 +134,10 @@ class TaskAnnouncer:
     # -- in the background ----------------------------------------------------------------------------------------
 
     async def _announce(self) -> None:
+        try:
+            await self._note_missed()
+        except (CacheUnavailableError, StoreUnavailableError) as error:
+            logger.debug("nobody knows what an earlier start has not announced: {}", error.detail)
         while True:
             await self._wait()
             try:
@@ -142,6 +152,20 @@ class TaskAnnouncer:
             except StoreUnavailableError as error:
                 logger.debug("changes are announced later: {}", error.detail)
                 await asyncio.sleep(_AGAIN_S)
+
+    async def _note_missed(self) -> None:
+        """Note what was changed last: a process that was killed has told nobody. What was told is refused.
+
+        Ends are left to the sweeper. A log without a change is a new one: everybody reads anew.
+        """
+        last = (await self._log.look()).last
+        if last.n == 0:
+            return
+        told_last = datetime.fromtimestamp(last.at_ms / 1000, UTC) - _CLOCKS_APART
+        since = min(told_last, self._clock.now() - _MISSED_WITHIN)
+        query = {"updated_at": {"$gte": since}, "status": {"$nin": sorted(status.value for status in FINAL_STATUSES)}}
+        found = self._db.collection("tasks").find(query, {"_id": 1}).sort("updated_at", DESCENDING).limit(_MISSED_MOST)
+        self.changed_unseen(row["_id"] for row in reversed(await self._db.do(found.to_list(None))))
 
     async def _wait(self) -> None:
         if self._waiting or self._has_lost:

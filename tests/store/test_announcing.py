@@ -190,6 +190,7 @@ async def test_two_processes_never_tell_an_older_version_after_a_newer_one(told:
     database = told.store._db
     silent = TaskStore(database, clock=told.clock)
     task = await told.claimed()
+    await told.announcer.idle()
     rows = []
     for submits in (1, 2):
         await silent.save_upstream(lease_of(task), Upstream(submits=submits), is_open=True, drop_intent=False)
@@ -379,6 +380,28 @@ async def test_loss_is_said_before_what_came_after_it(
 
     assert log.asked == ["add", "renew", "add"]
     assert [one.task.task_id for one in await told.events() if isinstance(one, TaskChanged)] == ["t_3"]
+
+
+async def test_change_that_a_killed_process_told_nobody_is_told_by_the_next_start(
+    database: Database, redis_url: str
+) -> None:
+    log = EventLog(redis_url, name=database.name, clock=Clock())
+    log.open()
+    await log.add([Addition("t_0", 1, 0, b"")])
+    epoch = (await log.look()).epoch
+    silent = TaskStore(database, clock=Clock())
+    await Desk(silent, Clock()).made(is_held=True)  # type: ignore[arg-type]
+    announcer = TaskAnnouncer(database, log, clock=Clock())
+
+    for _ in range(2):
+        await announcer.start()
+        await announcer.idle()
+        await announcer.stop()
+
+    tail = await log.tail(limit=LIMIT)
+    assert [one.subject for one in tail.changes] == ["t_0", "t_1"]
+    assert tail.epoch == epoch
+    await log.close()
 
 
 class Forgetful(Database):
