@@ -381,6 +381,25 @@ async def test_readers_who_leave_are_forgotten(api: ApiServer) -> None:
     await until(lambda: len(api.app.streams) == 0)
 
 
+async def test_streams_that_broke_down_do_not_go_on_breaking_down(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks: list[None] = []
+
+    async def broken() -> Any:
+        breaks.append(None)
+        raise KeyError
+
+    monkeypatch.setattr(broadcast, "_AGAIN_S", 60.0)
+    monkeypatch.setattr(api.app.streams, "_pulse", broken)
+    async with feed(api):
+        await until(lambda: breaks)
+        for _ in range(5):
+            await api.client.get("/api/v1/tasks")
+
+    assert len(breaks) == 1
+
+
 async def test_http_1_0_reader_gets_plain_bytes(api: ApiServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(f"GET {STREAM} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())

@@ -32,6 +32,7 @@ _TICK_S = 1.0
 # A socket that took nothing for so long has nobody behind it.
 _STALLED_S = 60.0
 _LAST_WORD_S = 5.0
+_AGAIN_S = 1.0
 _READERS_AT_ONCE = 20
 _SHORTEST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.25
@@ -52,6 +53,7 @@ class Broadcast:
         self._system = b""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
         self.is_closed = False
         hub.listen(self)
 
@@ -89,6 +91,8 @@ class Broadcast:
         for handle in self._parting:
             handle.cancel()
         self._parting.clear()
+        if self._again is not None:
+            self._again.cancel()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -166,7 +170,8 @@ class Broadcast:
         self._task = None if self._task is task else self._task
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.opt(exception=error).error("the streams stopped; they go on")
-        if self._readers:
+            self._again = asyncio.get_running_loop().call_later(_AGAIN_S, self._start)
+        elif self._readers:
             self._start()
 
     async def _run(self) -> None:
