@@ -185,8 +185,8 @@ def _browser_tests(python: Path) -> Outcome:
         return Outcome("skipped", "no Chromium on PATH; install one, or set CHROMIUM_PATH")
     if not (frontend.FRONTEND / "dist" / "index.html").is_file():
         return Outcome("skipped", "frontend/dist is not there: the frontend was not built")
-    # One after the other: a browser and a server take both cores by themselves.
-    return _pytest(python, "browser", "browser and not live", {"CHROMIUM_PATH": browser}, workers=0)
+    # Two at a time, each with a browser and a server of its own: a page waits more than it works.
+    return _pytest(python, "browser", "browser and not live", {"CHROMIUM_PATH": browser})
 
 
 def _compose() -> Outcome:

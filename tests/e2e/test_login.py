@@ -63,10 +63,10 @@ def test_session_that_ends_under_an_open_page_leads_to_the_form(
     expect(page.get_by_text("还没有任务").or_(page.locator("tr.task")).first).to_be_visible()
 
     page.context.clear_cookies()
-    page.get_by_role("link", name="系统").click()
+    page.get_by_role("link", name="视频").click()
 
     expect(page.get_by_label("访问令牌")).to_be_visible(timeout=30_000)
-    assert page.url == f"{guarded.url}/login?next=%2Fsystem"
+    assert page.url == f"{guarded.url}/login?next=%2Fvideos"
     complaints.clear()
 
 

@@ -1,11 +1,12 @@
 """Languages, themes, widths, accessibility: every page, as a person meets it."""
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
 from tests.fixtures.live_app import ROOT, LiveApp
 from tests.fixtures.small_site import SmallSite
@@ -14,7 +15,15 @@ PAGES = ("/", "/tasks", "/tasks/new", "/tasks/new?platform=web", "/videos", "/sy
 TABS = ("log", "results", "pages", "artifacts", "params", "events")
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 BACKGROUND = {"light": "rgb(246, 247, 249)", "dark": "rgb(14, 17, 22)"}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+NARROW: ViewportSize = {"width": 390, "height": 844}
+AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# What is wrong in the dark only is its colours.
+CHECKS: dict[str, dict[str, object]] = {
+    "light": {"type": "tag", "values": WCAG},
+    "dark": {"type": "rule", "values": ["color-contrast"]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +49,83 @@ def message_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "en"])
-def test_no_message_key_is_shown(page: Page, app: LiveApp, paths: list[str], locale: str) -> None:
-    texts = json.loads((ROOT / "frontend/src/i18n/zh-CN.json").read_text(encoding="utf-8"))
-    keys = message_keys(texts)
-    settle(page, f"{app.url}/?lang={locale}")
+@dataclass
+class Walk:
+    """What was found on one way through every page, in one language."""
 
+    words: dict[str, set[str]] = field(default_factory=dict)
+    languages: set[str | None] = field(default_factory=set)
+    too_wide: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    faults: dict[str, list[str]] = field(default_factory=lambda: {theme: [] for theme in THEMES})
+
+
+@pytest.fixture(scope="module", params=["zh-CN", "en"])
+def walk(request: pytest.FixtureRequest, browser: Browser, app: LiveApp, paths: list[str]) -> Walk:
+    """Go to every page once, and look at it wide and narrow, light and dark."""
+    found = Walk()
+    context = browser.new_context(viewport=WIDE, color_scheme="light", locale="zh-CN")
+    tab = context.new_page()
+    listen(tab, found.complaints)
+    settle(tab, f"{app.url}/?lang={request.param}")
     for path in paths:
-        settle(page, app.url + path)
-        shown = set(page.locator("body").inner_text().split())
+        settle(tab, app.url + path)
+        look_at(tab, path, found)
+    context.close()
+    return found
 
-        assert not shown.intersection(keys), path
-        assert page.locator("html").get_attribute("lang") == locale
+
+def listen(page: Page, complaints: list[str]) -> None:
+    def note(said: ConsoleMessage) -> None:
+        if said.type in {"error", "warning"}:
+            complaints.append(said.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+
+def look_at(page: Page, path: str, found: Walk) -> None:
+    found.words[path] = set(page.locator("body").inner_text().split())
+    found.languages.add(page.locator("html").get_attribute("lang"))
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator("html")).to_have_css("background-color", BACKGROUND[theme])
+        found.faults[theme] += serious_faults(page, path, CHECKS[theme])
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(NARROW)
+    extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if extra > 0:
+        found.too_wide.append(f"{path}: {extra} px")
+    page.set_viewport_size(WIDE)
+
+
+def serious_faults(page: Page, path: str, checks: dict[str, object]) -> list[str]:
+    page.evaluate("(axe) => window.axe || (0, eval)(axe)", AXE.read_text(encoding="utf-8"))
+    faults = page.evaluate("(checks) => axe.run(document, { runOnly: checks })", checks)
+    serious = [one for one in faults["violations"] if one["impact"] in {"serious", "critical"}]
+    return [f"{path}: {one['id']} {one['nodes'][0]['html'][:160]}" for one in serious]
+
+
+def test_no_message_key_is_shown(walk: Walk) -> None:
+    texts = json.loads((ROOT / "frontend/src/i18n/zh-CN.json").read_text(encoding="utf-8"))
+
+    shown = {path: words.intersection(message_keys(texts)) for path, words in walk.words.items()}
+
+    assert [path for path, keys in shown.items() if keys] == []
+    assert len(walk.languages) == 1
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_page_has_a_serious_accessibility_fault(walk: Walk, theme: str) -> None:
+    assert walk.faults[theme] == []
+
+
+def test_nothing_overflows_at_390_px(walk: Walk) -> None:
+    assert walk.too_wide == []
+
+
+def test_no_page_complains_in_the_console(walk: Walk) -> None:
+    assert walk.complaints == []
 
 
 def test_language_is_switched_and_kept(page: Page, app: LiveApp) -> None:
@@ -64,26 +138,6 @@ def test_language_is_switched_and_kept(page: Page, app: LiveApp) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Tasks")
     page.get_by_role("button", name="中文").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("任务")
-
-
-@pytest.mark.parametrize("theme", THEMES)
-def test_no_page_has_a_serious_accessibility_fault(
-    browser: Browser, app: LiveApp, paths: list[str], theme: Literal["light", "dark"]
-) -> None:
-    axe = (ROOT / "frontend/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme, locale="zh-CN")
-    tab = context.new_page()
-    faults: list[str] = []
-
-    for path in paths:
-        settle(tab, app.url + path)
-        tab.evaluate(axe)
-        found = tab.evaluate("(tags) => axe.run(document, { runOnly: { type: 'tag', values: tags } })", WCAG)
-        serious = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]
-        faults += [f"{path}: {one['id']} {one['nodes'][0]['html'][:160]}" for one in serious]
-
-    context.close()
-    assert faults == []
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -108,27 +162,6 @@ def test_chosen_theme_is_kept(page: Page, app: LiveApp) -> None:
     page.reload()
 
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == BACKGROUND["dark"]
-
-
-@pytest.mark.parametrize("locale", ["zh-CN", "en"])
-def test_nothing_overflows_at_390_px(phone: Page, app: LiveApp, paths: list[str], locale: str) -> None:
-    settle(phone, f"{app.url}/?lang={locale}")
-    too_wide: list[str] = []
-
-    for path in paths:
-        settle(phone, app.url + path)
-        extra = phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if extra > 0:
-            too_wide.append(f"{path}: {extra} px")
-
-    assert too_wide == []
-
-
-def test_no_page_complains_in_the_console(page: Page, app: LiveApp, paths: list[str], complaints: list[str]) -> None:
-    for path in paths:
-        settle(page, app.url + path)
-
-    assert complaints == []
 
 
 def test_console_is_silent_in_the_built_app_until_asked(page: Page, app: LiveApp) -> None:
