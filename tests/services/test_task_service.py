@@ -1,11 +1,9 @@
 """Tasks from request to end, on real stores and in memory mode: what callers can do, and the lines the owner reads."""
 
-import ast
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,7 +37,6 @@ from tests.fixtures.scripted import INFO, Bench, hang
 if TYPE_CHECKING:
     from backend.runner.run import Run
 
-SOURCE = Path(__file__).resolve().parents[2] / "backend" / "services" / "task_service.py"
 NO_KEY = Availability(
     available=False, reason="NO_KEY", message=Text("缺少密钥", "No key"), advice=Text("设置密钥", "Set it")
 )
@@ -147,23 +144,6 @@ def said(lines: list[str], level: str, origin: str, message: str) -> int:
     places = [place for place, line in enumerate(lines) if wanted.match(line)]
     assert len(places) == 1, "\n".join(lines)
     return places[0]
-
-
-# -- the source ------------------------------------------------------------------------------------------------------
-
-
-def test_work_is_started_with_spawn_callback_on_the_current_loop() -> None:
-    assert "tornado.ioloop.IOLoop.current().spawn_callback(self._execute_task, task)" in SOURCE.read_text("utf-8")
-
-
-def test_service_never_starts_work_as_a_task_of_whatever_loop_is_current() -> None:
-    calls = [node for node in ast.walk(ast.parse(SOURCE.read_text("utf-8"))) if isinstance(node, ast.Attribute)]
-
-    assert not [node for node in calls if node.attr in {"create_task", "ensure_future"} and _is_asyncio(node)]
-
-
-def _is_asyncio(node: ast.Attribute) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id == "asyncio"
 
 
 # -- create ----------------------------------------------------------------------------------------------------------
