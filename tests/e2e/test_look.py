@@ -1,7 +1,7 @@
 """Languages, themes, widths, accessibility: every page, as a person meets it."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from tests.fixtures.small_site import SmallSite
 
 PAGES = ("/", "/tasks", "/tasks/new", "/tasks/new?platform=web", "/videos", "/system", "/settings", "/no-such-page")
 TABS = ("log", "results", "pages", "artifacts", "params", "events")
+CHINESE_VIEWS = [("zh-CN", path) for path in (*PAGES, *(f"/tasks/{{}}/{tab}" for tab in TABS))]
+VIEWS = [*CHINESE_VIEWS, *(("en", path) for _, path in CHINESE_VIEWS)]
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 BACKGROUND = {"light": "rgb(246, 247, 249)", "dark": "rgb(14, 17, 22)"}
 WIDE: ViewportSize = {"width": 1440, "height": 900}
@@ -27,11 +29,11 @@ CHECKS: dict[str, dict[str, object]] = {
 
 
 @pytest.fixture(scope="module")
-def paths(app: LiveApp, site: SmallSite) -> list[str]:
-    """Every address of the app, with a finished task for those that show one."""
+def finished(app: LiveApp, site: SmallSite) -> str:
+    """The id of a task that has ended."""
     task_id = app.create("web", {"start_urls": [f"{site.url}/pages/9999"], "max_pages": 1})
     app.wait_for_end(task_id)
-    return [*PAGES, *(f"/tasks/{task_id}/{tab}" for tab in TABS)]
+    return task_id
 
 
 def settle(page: Page, url: str) -> None:
@@ -50,29 +52,32 @@ def message_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 @dataclass
-class Walk:
-    """What was found on one way through every page, in one language."""
+class View:
+    """What was found on one page, in one language."""
 
-    words: dict[str, set[str]] = field(default_factory=dict)
-    languages: set[str | None] = field(default_factory=set)
-    too_wide: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-    faults: dict[str, list[str]] = field(default_factory=lambda: {theme: [] for theme in THEMES})
+    words: set[str]
+    language: str | None
+    faults: dict[Literal["light", "dark"], list[str]]
+    extra_px: int
+    complaints: list[str]
 
 
-@pytest.fixture(scope="module", params=["zh-CN", "en"])
-def walk(request: pytest.FixtureRequest, browser: Browser, app: LiveApp, paths: list[str]) -> Walk:
-    """Go to every page once, and look at it wide and narrow, light and dark."""
-    found = Walk()
+@pytest.fixture(scope="module")
+def view(request: pytest.FixtureRequest, browser: Browser, app: LiveApp, finished: str) -> View:
+    """Go to a page once, and look at it wide and narrow, and in Chinese also light and dark."""
+    locale, path = request.param
     context = browser.new_context(viewport=WIDE, color_scheme="light", locale="zh-CN")
+    complaints: list[str] = []
     tab = context.new_page()
-    listen(tab, found.complaints)
-    settle(tab, f"{app.url}/?lang={request.param}")
-    for path in paths:
-        settle(tab, app.url + path)
-        look_at(tab, path, found)
+    listen(tab, complaints)
+    settle(tab, f"{app.url}{path.format(finished)}{'&' if '?' in path else '?'}lang={locale}")
+    words = set(tab.locator("body").inner_text().split())
+    language = tab.locator("html").get_attribute("lang")
+    faults = {theme: serious_faults(tab, theme) for theme in THEMES if locale == "zh-CN"}
+    tab.set_viewport_size(NARROW)
+    extra = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     context.close()
-    return found
+    return View(words, language, faults, extra, complaints)
 
 
 def listen(page: Page, complaints: list[str]) -> None:
@@ -84,48 +89,40 @@ def listen(page: Page, complaints: list[str]) -> None:
     page.on("pageerror", lambda error: complaints.append(str(error)))
 
 
-def look_at(page: Page, path: str, found: Walk) -> None:
-    found.words[path] = set(page.locator("body").inner_text().split())
-    found.languages.add(page.locator("html").get_attribute("lang"))
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)
-        expect(page.locator("html")).to_have_css("background-color", BACKGROUND[theme])
-        found.faults[theme] += serious_faults(page, path, CHECKS[theme])
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size(NARROW)
-    extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    if extra > 0:
-        found.too_wide.append(f"{path}: {extra} px")
-    page.set_viewport_size(WIDE)
-
-
-def serious_faults(page: Page, path: str, checks: dict[str, object]) -> list[str]:
+def serious_faults(page: Page, theme: Literal["light", "dark"]) -> list[str]:
+    page.emulate_media(color_scheme=theme)
+    expect(page.locator("html")).to_have_css("background-color", BACKGROUND[theme])
     page.evaluate("(axe) => window.axe || (0, eval)(axe)", AXE.read_text(encoding="utf-8"))
-    faults = page.evaluate("(checks) => axe.run(document, { runOnly: checks })", checks)
-    serious = [one for one in faults["violations"] if one["impact"] in {"serious", "critical"}]
-    return [f"{path}: {one['id']} {one['nodes'][0]['html'][:160]}" for one in serious]
+    found = page.evaluate("(checks) => axe.run(document, { runOnly: checks })", CHECKS[theme])
+    serious = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]
+    return [f"{one['id']} {one['nodes'][0]['html'][:160]}" for one in serious]
 
 
-def test_no_message_key_is_shown(walk: Walk) -> None:
+@pytest.mark.parametrize("view", VIEWS, indirect=True, ids=" ".join)
+def test_no_message_key_is_shown(view: View) -> None:
     texts = json.loads((ROOT / "frontend/src/i18n/zh-CN.json").read_text(encoding="utf-8"))
 
-    shown = {path: words.intersection(message_keys(texts)) for path, words in walk.words.items()}
-
-    assert [path for path, keys in shown.items() if keys] == []
-    assert len(walk.languages) == 1
+    assert view.words.intersection(message_keys(texts)) == set()
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_no_page_has_a_serious_accessibility_fault(walk: Walk, theme: str) -> None:
-    assert walk.faults[theme] == []
+@pytest.mark.parametrize("view", VIEWS, indirect=True, ids=" ".join)
+def test_language_of_the_address_is_spoken(view: View, request: pytest.FixtureRequest) -> None:
+    assert view.language == request.node.callspec.params["view"][0]
 
 
-def test_nothing_overflows_at_390_px(walk: Walk) -> None:
-    assert walk.too_wide == []
+@pytest.mark.parametrize("view", CHINESE_VIEWS, indirect=True, ids=" ".join)
+def test_no_page_has_a_serious_accessibility_fault(view: View) -> None:
+    assert view.faults == {"light": [], "dark": []}
 
 
-def test_no_page_complains_in_the_console(walk: Walk) -> None:
-    assert walk.complaints == []
+@pytest.mark.parametrize("view", VIEWS, indirect=True, ids=" ".join)
+def test_nothing_overflows_at_390_px(view: View) -> None:
+    assert view.extra_px == 0
+
+
+@pytest.mark.parametrize("view", VIEWS, indirect=True, ids=" ".join)
+def test_no_page_complains_in_the_console(view: View) -> None:
+    assert view.complaints == []
 
 
 def test_language_is_switched_and_kept(page: Page, app: LiveApp) -> None:
@@ -176,8 +173,8 @@ def test_console_is_silent_in_the_built_app_until_asked(page: Page, app: LiveApp
     assert "📥 API 响应: /api/v1/tasks" in said
 
 
-def test_deep_link_is_served_by_the_backend(page: Page, app: LiveApp, paths: list[str]) -> None:
-    answer = page.goto(app.url + paths[-1])
+def test_deep_link_is_served_by_the_backend(page: Page, app: LiveApp, finished: str) -> None:
+    answer = page.goto(f"{app.url}/tasks/{finished}/events")
 
     assert answer is not None
     assert answer.status == 200
@@ -210,7 +207,7 @@ def test_unknown_task_says_so_with_a_request_id(page: Page, app: LiveApp, compla
     complaints.clear()
 
 
-def test_keyboard_alone_opens_and_leaves_a_task(page: Page, app: LiveApp, paths: list[str]) -> None:
+def test_keyboard_alone_opens_and_leaves_a_task(page: Page, app: LiveApp, finished: str) -> None:
     settle(page, f"{app.url}/tasks")
     page.locator("tr.task").first.focus()
     page.keyboard.press("Enter")
