@@ -5,6 +5,7 @@ import { useRouter } from 'vue-router'
 import { ApiError } from '@/api/errors'
 import { moveTask, purgeTask, type TaskMove } from '@/api/tasks'
 import { applyTask, keys } from './live'
+import { dropReads } from './news'
 
 /** Start, resume, run again and delete, one at a time, with the last refusal kept for the page to show. */
 export function useTaskActions() {
@@ -37,6 +38,7 @@ export function useTaskActions() {
 
   const purge = (taskId: string) =>
     act(async () => {
+      await dropReads(queries, taskId)
       await purgeTask(taskId)
       await router.push({ name: 'tasks' })
       queries.removeQueries({ queryKey: keys.task(taskId) })

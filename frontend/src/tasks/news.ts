@@ -89,6 +89,12 @@ const waiting = new Map<string, QueryKey>()
 let timer: ReturnType<typeof setTimeout> | undefined
 let readAt = 0
 
+/** What is asked, or about to be asked, of a task that goes away is not wanted any more. */
+export async function dropReads(queries: QueryClient, taskId: string): Promise<void> {
+  for (const [name, queryKey] of waiting) if (queryKey[0] === 'task' && queryKey[1] === taskId) waiting.delete(name)
+  await queries.cancelQueries({ queryKey: keys.task(taskId) })
+}
+
 /** Read what begins with `queryKey` anew in a moment; however often it is asked for, once in two seconds. */
 export function readSoon(queries: QueryClient, queryKey: QueryKey): void {
   waiting.set(JSON.stringify(queryKey), queryKey)
