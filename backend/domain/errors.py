@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from backend.domain.challenge import Challenge
 from backend.domain.text import Text
 
 
@@ -186,13 +187,19 @@ class TaskFailedError(MediaCrawerError):
 
 
 class NeedsPersonError(MediaCrawerError):
-    """The work waits for a person (a key, a browser, a login); the task becomes `waiting`."""
+    """The work waits for a person (a key, a browser, a login); the task becomes `waiting`.
+
+    `challenge` is what the person is shown meanwhile.
+    """
 
     name = "NEEDS_PERSON"
 
-    def __init__(self, code: str, message: Text, *, action: Text | None = None) -> None:
+    def __init__(
+        self, code: str, message: Text, *, action: Text | None = None, challenge: Challenge | None = None
+    ) -> None:
         super().__init__(message, advice=action)
         self.code = code
+        self.challenge = challenge
 
 
 _CLOSED_WORDS = (

@@ -9,9 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
+from backend.domain.challenge import Challenge
 from backend.domain.task import Books, Ending, Lease, Stage, StopReason, SubmitIntent, Task, Upstream
 
 T = TypeVar("T")
+
+# The longest that a page is kept open for a person, seconds; after that the task waits without it.
+LONGEST_WAIT_S = 600.0
 
 
 class TaskContext(Protocol):
@@ -63,6 +67,25 @@ class TaskContext(Protocol):
     @property
     def submit_limit_s(self) -> float:
         """The longest a paid submit may take: half a lease, so that it ends while the lease still counts."""
+
+    async def wait_for_person(
+        self,
+        challenge: Challenge,
+        is_solved: Callable[[], Awaitable[bool]],
+        *,
+        within_s: float = LONGEST_WAIT_S,
+        refresh: Callable[[], Awaitable[Challenge | None]] | None = None,
+    ) -> None:
+        """Show a person what is needed and return when it is done; for a page that must stay open meanwhile.
+
+        The task stays `running` with stage `needs_person`, keeps its lease, gives its slot back, and takes one again,
+        in its turn, before this returns; then the stage is as before. `is_solved` is asked each second, `refresh`
+        after each no: it returns what is shown from then on (a new QR code), or None while the old one holds. Both
+        are called on the execution's own loop; a call is cut after 5 s and counts as no, and what it raises goes up.
+        After `within_s`, and at once when too many pages wait for people here, raises NeedsPersonError with the
+        challenge last shown: leave the page, the task becomes `waiting`. After any error the run has no slot and must
+        not work on. Raises LeaseLostError; a cancel ends it at once.
+        """
 
     def hold(self, what: str) -> AbstractContextManager[None]:
         """Count something held while inside: `connections`, `children`, `files` or `tasks` (cancel.released)."""
