@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.chaos.journal import Journal, start_of
-from tests.fixtures.cogvideox_server import BASE_PATH, CogVideoXServer, Fault, Job, Request
+from tests.fixtures.cogvideox_server import BASE_PATH, CogVideoXServer, Fault, Job
+from tests.fixtures.socket_server import Request
 
 _KEY_END = "-submit-"
 # Of a hundred requests of a kind so many are answered so.
@@ -57,10 +58,11 @@ class ChaosVendor(CogVideoXServer):
             found[task_of(key)] += times
         return found
 
-    async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Note which start of the server asked, and answer."""
         kind, task = self._about(request)
         self._journal.note(task, start_of(request.headers.get("user-agent", "")), kind)
-        await super()._answer(request, reader, writer)
+        await super().answer(request, reader, writer)
 
     def _about(self, request: Request) -> tuple[str, str]:
         path = request.path.partition("?")[0]

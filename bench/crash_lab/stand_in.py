@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fixtures.cogvideox_server import CogVideoXServer, Request
+from tests.fixtures.cogvideox_server import CogVideoXServer
+from tests.fixtures.socket_server import Request
 
 PAGES = 40
 PAGE_TAKES_S = 0.08
@@ -60,7 +61,8 @@ class StandIn(CogVideoXServer):
         """Where a crawl starts."""
         return f"{self.origin}/p/0"
 
-    async def _answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request, and note whose it was and how long it took."""
         port = writer.get_extra_info("peername")[1]
         if port not in self._owner_of:
             self._owner_of[port] = self._owners.of(port)
@@ -70,7 +72,7 @@ class StandIn(CogVideoXServer):
             await asyncio.sleep(self.page_takes_s)
             await _send_page(int(request.path.rpartition("/")[2]), writer)
         else:
-            await super()._answer(request, reader, writer)
+            await super().answer(request, reader, writer)
         one.ended_at = time.time()
 
 

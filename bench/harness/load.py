@@ -51,9 +51,10 @@ class LoadedVendorServer(CogVideoXServer):
         super().reset(polls_until_done=polls_until_done)
         self.jobs = kept
 
-    async def _answer(self, request: Any, *streams: Any) -> None:
+    async def answer(self, request: Any, *streams: Any) -> None:
+        """Answer, knowing what is asked for."""
         self._path = request.path
-        await super()._answer(request, *streams)
+        await super().answer(request, *streams)
 
     def next_fault(self, kind: str) -> Fault | None:
         """Return what is planned; for the load nothing, and no end."""
