@@ -8,6 +8,7 @@ stand-ins' counters, mongod's profile, the files, the logs. Linux only.
 import argparse
 import asyncio
 import dataclasses
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -121,11 +122,13 @@ def report_of(outcomes: Sequence[Outcome]) -> CrashReport:
     targets = {"trials_failed": "== 0", "requests_of_the_struck_later": "== 0"}
     elsewhere = _seconds(one for one in outcomes if one.fault in {"kill", "stop", "stall"})
     restarts = _seconds(one for one in outcomes if one.fault == "restart")
+    launches = [one.launched_s for one in outcomes if one.launched_s is not None]
     if elsewhere:
         figures["takeover_elsewhere_s_max"] = max(elsewhere)
         targets["takeover_elsewhere_s_max"] = f"<= {TAKEOVER_S:g}"
     if restarts:
         figures["running_again_after_restart_s_max"] = max(restarts)
+        figures["the_same_from_the_launch_s_max"] = max(launches, default=math.nan)
         targets["running_again_after_restart_s_max"] = f"<= {_RESTARTED_S:g}"
     return CrashReport("crashes", figures, judge(figures, targets), tuple(outcomes))
 

@@ -35,6 +35,11 @@ class Scenario:
     push: Push = ""
     ends: str = _SUCCEEDED
 
+    @property
+    def is_after_end(self) -> bool:
+        """Whether the end is stored when the point is reached: nobody takes the task over, only its follow-ups."""
+        return self.point in {"after_finish", "before_event", "after_event", "before_books"}
+
     def allows(self, fault: Fault) -> bool:
         """Whether the fault makes sense here: an orphan needs a second server, a drained one does not go on alone."""
         if self.push == "cancel_orphan":
