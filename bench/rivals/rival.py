@@ -1,9 +1,12 @@
 """What is asked of each contender, and the programs of the queues as child processes."""
 
 import asyncio
+import contextlib
 import os
+import secrets
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +14,9 @@ from typing import Protocol
 PROGRAMS = Path(__file__).parent / "programs"
 WORKERS = 2
 AT_ONCE = 10
+_MARK = "BENCH_WORKER"
+_KILLED_WITHIN_S = 10.0
+_ANSWER_WITHIN_S = 60.0
 
 
 class Rival(Protocol):
@@ -35,21 +41,27 @@ class Rival(Protocol):
 
 
 class Workers:
-    """Worker processes in sessions of their own, so that all of one can be killed at once."""
+    """Worker processes, each of which can be killed with all that it started.
+
+    Every process of one carries its mark in the environment: what the workers start may make sessions and groups of
+    its own, and outlives its parent.
+    """
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self._folder = folder
         self._environ = {**os.environ, **environ, "PYTHONPATH": str(PROGRAMS), "PYTHONUNBUFFERED": "1"}
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._token = secrets.token_hex(8)
 
     def start(self, command: Sequence[str], *, cwd: Path | None = None) -> None:
         """Start one more."""
-        with (self._folder / f"worker-{len(self._processes)}.log").open("wb") as output:
+        number = len(self._processes)
+        with (self._folder / f"worker-{number}.log").open("wb") as output:
             self._processes.append(
                 subprocess.Popen(
                     [*command],
                     cwd=cwd or PROGRAMS,
-                    env=self._environ,
+                    env={**self._environ, _MARK: self._mark(number)},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -70,13 +82,23 @@ class Workers:
         return (self._folder / f"worker-{number}.log").read_text("utf-8", "replace")
 
     def kill(self, number: int) -> None:
-        """End one with its whole session."""
-        process = self._processes[number]
-        if process.poll() is None:
-            # Its children may have made groups of their own: the session is what holds them together.
-            for pid in _session(process.pid):
-                os.kill(pid, signal.SIGKILL)
-            process.wait()
+        """End one and all that it started. Raises RuntimeError when something of it lives on."""
+        give_up_at = time.monotonic() + _KILLED_WITHIN_S
+        while alive := self.alive(number):
+            if time.monotonic() > give_up_at:
+                raise RuntimeError(f"worker {number} lives on: {alive}")
+            for pid in alive:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self._processes[number].wait()
+
+    def alive(self, number: int) -> list[int]:
+        """Return the processes of one, the one that was started first; those that have ended have no environment."""
+        mark = f"{_MARK}={self._mark(number)}".encode()
+        return sorted(int(place.parent.name) for place in Path("/proc").glob("[0-9]*/environ") if mark in _read(place))
+
+    def _mark(self, number: int) -> str:
+        return f"{self._token}.{number}."
 
     def kill_all(self) -> None:
         """End all."""
@@ -101,13 +123,14 @@ class Driver:
         )
 
     async def ask(self, line: str) -> str:
-        """Send a line and return the answer. Raises RuntimeError when the driver is gone."""
+        """Send a line and return the answer. Raises RuntimeError when the driver is gone, TimeoutError."""
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise RuntimeError("the driver is not started")
         async with self._turn:
             process.stdin.write(f"{line}\n".encode())
-            answer = (await process.stdout.readline()).decode().strip()
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                answer = (await process.stdout.readline()).decode().strip()
         if not answer:
             raise RuntimeError(f"the driver ended: {self._command}")
         return answer
@@ -119,14 +142,7 @@ class Driver:
             await self._process.wait()
 
 
-def _session(leader: int) -> list[int]:
-    """Return the processes of one session, from /proc."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text("utf-8", "replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == leader:
-            found.append(int(stat.parent.name))
-    return found
+def _read(path: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return b""

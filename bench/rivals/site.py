@@ -1,7 +1,13 @@
-"""The site every worker fetches from: chains of slow pages, each request written down."""
+"""The site every worker fetches from: chains of slow pages, each request written down, and what they tell.
+
+A page is heard when its asker still held the connection as it was answered. What was on its way to a process that died
+is not: nobody has got it, and whoever takes the task over must ask for it again.
+"""
 
 import asyncio
 import contextlib
+import itertools
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -13,12 +19,32 @@ _LINK = '<a href="/t/{job}/{step}">next</a>'
 _BACKLOG = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
-    """One request for one step of a job; `at` is this process's monotonic time, seconds."""
+    """One request for one step of a job; times are this process's monotonic ones, seconds.
+
+    `heard_at`: when it was answered; infinite while it waits, and for good when nobody was there any more.
+    """
 
     at: float
     step: int
+    heard_at: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the requests say. Tasks: `done`, `twice_at_once`, `ended_again`. Pages: `asked_again`, `fetched_again`.
+
+    `twice_at_once`: two of a task's pages were on their way to two living askers at the same time, which no single run
+    of a chain ever does. `ended_again`: the last page was heard more than once. `asked_again`: requests for a page that
+    was asked for before; `fetched_again`: those of them whose page had been heard, so work that was done again.
+    """
+
+    done: int
+    twice_at_once: int
+    ended_again: int
+    asked_again: int
+    fetched_again: int
 
 
 class ChainSite:
@@ -29,6 +55,7 @@ class ChainSite:
         self.answer_s = answer_s
         self.seen: defaultdict[str, list[Seen]] = defaultdict(list)
         self.ends: Counter[str] = Counter()
+        self.moved_at = time.monotonic()
         self._server: asyncio.Server | None = None
         self._changed = asyncio.Condition()
 
@@ -53,8 +80,19 @@ class ChainSite:
         return await self._holds(lambda: any(seen.step >= step for seen in self.seen[job]), within_s)
 
     async def ended(self, count: int, *, within_s: float) -> bool:
-        """Wait until the last step of so many jobs was answered; False when it was not in time."""
+        """Wait until the last step of so many jobs was heard; False when it was not in time."""
         return await self._holds(lambda: len(self.ends) >= count, within_s)
+
+    def tally(self) -> Tally:
+        """Return what the requests say so far."""
+        again = {job: _asked_again(seen) for job, seen in self.seen.items()}
+        return Tally(
+            done=len(self.ends),
+            twice_at_once=sum(_is_twice_at_once(seen) for seen in self.seen.values()),
+            ended_again=sum(times > 1 for times in self.ends.values()),
+            asked_again=sum(asked for asked, _ in again.values()),
+            fetched_again=sum(fetched for _, fetched in again.values()),
+        )
 
     async def _holds(self, is_so: Callable[[], bool], within_s: float) -> bool:
         try:
@@ -68,17 +106,21 @@ class ChainSite:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                await self._answer(head.split(b" ", 2)[1].decode(), writer)
+                await self._answer(head.split(b" ", 2)[1].decode(), reader, writer)
         writer.transport.abort()
 
-    async def _answer(self, path: str, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         parts = path.strip("/").split("/")
         if len(parts) != 3 or parts[0] != "t":
             writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             return
         job, step = parts[1], int(parts[2])
-        await self._note(self.seen[job].append, Seen(time.monotonic(), step))
+        seen = Seen(time.monotonic(), step)
+        await self._note(self.seen[job].append, seen)
         await asyncio.sleep(self.answer_s)
+        if reader.at_eof() or writer.transport.is_closing():
+            raise ConnectionResetError("nobody is there any more")
+        seen.heard_at = time.monotonic()
         is_last = step + 1 >= self.steps
         link = "" if is_last else _LINK.format(job=job, step=step + 1)
         body = _PAGE.format(job=job, step=step, link=link).encode()
@@ -90,4 +132,22 @@ class ChainSite:
     async def _note(self, write: Callable[[Any], None], value: object) -> None:
         async with self._changed:
             write(value)
+            self.moved_at = time.monotonic()
             self._changed.notify_all()
+
+
+def _is_twice_at_once(seen: list[Seen]) -> bool:
+    heard = sorted((one.at, one.heard_at) for one in seen if one.heard_at < math.inf)
+    return any(second[0] < first[1] for first, second in itertools.pairwise(heard))
+
+
+def _asked_again(seen: list[Seen]) -> tuple[int, int]:
+    """Return the requests for a page that was asked for before, and those of them whose page had been heard."""
+    first: dict[int, float] = {}
+    asked = fetched = 0
+    for one in sorted(seen, key=lambda one: one.at):
+        if one.step in first:
+            asked += 1
+            fetched += first[one.step] < one.at
+        first[one.step] = min(one.heard_at, first.get(one.step, math.inf))
+    return asked, fetched
