@@ -4,12 +4,10 @@ Source of the words for sort and note type: the parameters of the site's own sea
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
-from pydantic import Field, StringConstraints
-
-from backend.crawl.forms import Params, UrlText, ui
 from backend.crawl.platform import CrawlTools
+from backend.crawl.platforms.xhs.params import CreatorParams, DetailParams, SearchParams
 from backend.domain.errors import NeedsPersonError
 from backend.domain.execution import Execution, TaskContext
 from backend.domain.platform import Availability, Example, PlatformInfo, PlatformType
@@ -19,90 +17,6 @@ from backend.domain.text import Text
 _MAX_TITLE_KEYWORDS = 3
 _NOTE_URL = "https://www.xiaohongshu.com/explore/64f0c0de000000001e03b0a1?xsec_token=TOKEN&xsec_source=pc_search"
 _CREATOR_URL = "https://www.xiaohongshu.com/user/profile/5ff0e6410000000001008400?xsec_token=TOKEN&xsec_source=pc_note"
-
-Keyword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-
-_LIMIT = Field(
-    default=20,
-    ge=1,
-    le=1_000,
-    description="Notes at most for each keyword.",
-    json_schema_extra=ui(
-        Text("每个关键词的数量", "Limit per keyword"),
-        order=2,
-        help_text=Text("每个关键词最多采集多少篇，不是总数", "Per keyword, not in total"),
-    ),
-)
-_COMMENTS = Field(
-    default=False,
-    json_schema_extra=ui(Text("采集评论", "Comments"), order=5),
-)
-
-
-class SearchParams(Params):
-    """Notes found by keywords."""
-
-    URL_FIELDS: ClassVar[tuple[str, ...]] = ()
-
-    keywords: list[Keyword] = Field(
-        min_length=1,
-        max_length=20,
-        json_schema_extra=ui(Text("关键词", "Keywords"), order=1, placeholder=Text("露营", "camping")),
-    )
-    limit: int = _LIMIT
-    sort: Literal["general", "popularity_descending", "time_descending"] = Field(
-        default="general",
-        json_schema_extra=ui(
-            Text("排序", "Sort"),
-            order=3,
-            choices={
-                "general": Text("综合", "General"),
-                "popularity_descending": Text("最热", "Most popular"),
-                "time_descending": Text("最新", "Newest"),
-            },
-        ),
-    )
-    note_type: Literal["all", "video", "image"] = Field(
-        default="all",
-        json_schema_extra=ui(
-            Text("笔记类型", "Note type"),
-            order=4,
-            choices={"all": Text("不限", "All"), "video": Text("视频", "Video"), "image": Text("图文", "Images")},
-        ),
-    )
-    comments: bool = _COMMENTS
-
-
-class DetailParams(Params):
-    """Notes by their links; a link needs its own xsec_token."""
-
-    URL_FIELDS: ClassVar[tuple[str, ...]] = ("urls",)
-
-    urls: list[UrlText] = Field(
-        min_length=1,
-        max_length=100,
-        json_schema_extra=ui(
-            Text("笔记链接", "Note links"),
-            order=1,
-            help_text=Text("链接要带 xsec_token", "Links must carry their xsec_token"),
-        ),
-    )
-    comments: bool = _COMMENTS
-
-
-class CreatorParams(Params):
-    """The notes of creators, by the links of their pages."""
-
-    URL_FIELDS: ClassVar[tuple[str, ...]] = ("urls",)
-
-    urls: list[UrlText] = Field(
-        min_length=1, max_length=100, json_schema_extra=ui(Text("作者主页链接", "Creator links"), order=1)
-    )
-    limit: int = Field(
-        default=20, ge=1, le=1_000, json_schema_extra=ui(Text("每位作者的数量", "Limit per creator"), order=2)
-    )
-    comments: bool = _COMMENTS
-
 
 _INFO = PlatformInfo(
     id="xhs",
