@@ -38,7 +38,7 @@ PACKAGES = {
     "scrapyd": ["scrapyd>=1.6,<2"],
 }
 NAMES = ("ours", *PACKAGES)
-# What each figure counts, in the table's order.
+# What each row of the table counts.
 MEANINGS = {
     "stopped_ms_max": "from the call of the cancel to the last request of that task after it; -: it has no way",
     "requests_after": "requests that came more than 0.1 s after the cancel was answered",
@@ -83,17 +83,16 @@ def run(args: argparse.Namespace) -> Report:
 
 
 class PeersReport(Report):
-    """The figures, a row for each contender."""
+    """The figures, a column for each contender."""
 
     __slots__ = ()
 
     def print_table(self) -> None:
-        """Print the rows, what each column counts, and the goals that were missed."""
-        table = Table(title="the same work, two workers, one of them killed")
-        for heading in ("", *MEANINGS):
-            table.add_column(heading, justify="right" if heading else "left")
-        for label in _labels(self.figures):
-            table.add_row(label, *(_shown(self.figures.get(f"{label}_{name}", math.nan)) for name in MEANINGS))
+        """Print the columns, what each row counts, and the goals that were missed."""
+        labels = _labels(self.figures)
+        table = Table("", *(label.replace("_", " ") for label in labels), title="two workers, one of them killed")
+        for name in MEANINGS:
+            table.add_row(name, *(_shown(self.figures.get(f"{label}_{name}", math.nan)) for label in labels))
         console = Console()
         console.print(table)
         for name, meaning in MEANINGS.items():

@@ -98,7 +98,7 @@ async def test_killed_worker_leaves_no_process_in_whatever_session(tmp_path: Pat
     assert workers.alive(0) == []
 
 
-def test_contender_has_a_row_with_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_figure_of_a_contender_is_shown_and_explained(capsys: pytest.CaptureFixture[str]) -> None:
     figures = {f"ours_{name}": float(number) for number, name in enumerate(MEANINGS)}
 
     PeersReport("peers", figures, judge(figures, {"ours_lost": "== 0"})).print_table()
