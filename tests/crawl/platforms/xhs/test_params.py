@@ -45,7 +45,7 @@ def test_links_are_one_to_a_hundred(model: type[DetailParams] | type[CreatorPara
     for count in (1, 100):
         model.model_validate({"urls": [url] * count})
     for count in (0, 101):
-        with pytest.raises(ValidationError, match="at (least|most)"):
+        with pytest.raises(ValidationError, match=r"at (least|most)"):
             model.model_validate({"urls": [url] * count})
 
 
