@@ -50,7 +50,7 @@ class Running:
 
 
 def _executors(clock: Clock, stores: Stores, tools: Tools) -> dict[TaskKind, Executor]:
-    crawl = CrawlTools(tools.gate, stores.items, stores.frontier, clock)
+    crawl = CrawlTools(tools.gate, stores.items, stores.frontier, clock, browsers=tools.browsers)
     generate = GenerateTools(tools.gate, stores.artifacts, stores.items, tools.children, clock)
     return {
         TaskKind.CRAWL: CrawlExecutor(tools.platforms, crawl),
