@@ -1,4 +1,4 @@
-"""What reaches the outside: the network gate, child processes, platforms and providers."""
+"""What reaches the outside: the network gate, child processes, browsers, platforms and providers."""
 
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -9,6 +9,7 @@ from backend.composition.stores import StartError
 from backend.core.children import Children
 from backend.core.http import HttpGate, NetworkPolicy
 from backend.core.settings import Settings, vendor_environ
+from backend.crawl.browser import BrowserOptions, Browsers
 from backend.crawl.registry import PlatformRegistry, load_platforms
 from backend.generate.registry import ProviderRegistry, load_providers
 from backend.services.task_requests import Platform
@@ -18,10 +19,11 @@ USER_AGENT = f"MediaCrawerPro/{backend.__version__} (self-hosted; contact: the o
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What reaches the outside: the network gate, child processes, and the platforms that use them."""
+    """What reaches the outside: the network gate, child processes, browsers, and the platforms that use them."""
 
     gate: HttpGate
     children: Children
+    browsers: Browsers
     policy: NetworkPolicy
     platforms: PlatformRegistry
     providers: ProviderRegistry
@@ -33,7 +35,7 @@ class Tools:
 
 
 async def open_tools(settings: Settings, closing: AsyncExitStack) -> Tools:
-    """Open the gate and the children's room, and load every platform and provider. Raises StartError."""
+    """Open the gate and the rooms of children and browsers, and load every platform and provider. Raises StartError."""
     environ = vendor_environ(settings)
     try:
         platforms, providers = load_platforms(environ), load_providers(environ)
@@ -41,7 +43,7 @@ async def open_tools(settings: Settings, closing: AsyncExitStack) -> Tools:
         raise StartError(str(error)) from error
     policy = NetworkPolicy(
         allow_private=tuple(str(network) for network in settings.allow_private_networks),
-        trusted_origins=providers.trusted_origins,
+        trusted_origins=platforms.trusted_origins | providers.trusted_origins,
         denied=frozenset({("*", settings.port), *_store_addresses(settings)}),
     )
     gate = HttpGate(policy=policy, user_agent=USER_AGENT, trusted_limit=max(200, settings.max_running_tasks))
@@ -50,7 +52,23 @@ async def open_tools(settings: Settings, closing: AsyncExitStack) -> Tools:
     children = Children()
     await children.start()
     closing.push_async_callback(children.stop)
-    return Tools(gate, children, policy, platforms, providers)
+    browsers = _browsers(settings, policy)
+    await browsers.start()
+    closing.push_async_callback(browsers.stop)
+    return Tools(gate, children, browsers, policy, platforms, providers)
+
+
+def _browsers(settings: Settings, policy: NetworkPolicy) -> Browsers:
+    is_sandboxed = {"auto": None, "on": True, "off": False}[settings.browser_sandbox]
+    options = BrowserOptions(
+        mode=settings.browser_mode,
+        cdp_url=settings.browser_cdp_url,
+        path=settings.browser_path,
+        max_tabs=settings.browser_max_tabs,
+        idle_s=settings.browser_idle_s,
+        is_sandboxed=is_sandboxed,
+    )
+    return Browsers(options, folder=settings.data_dir / "browser", policy=policy)
 
 
 def _store_addresses(settings: Settings) -> Iterator[tuple[str, int]]:

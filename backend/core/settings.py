@@ -242,6 +242,38 @@ class Settings(BaseSettings):
         le=3_600,
         allow_inf_nan=False,
     )
+    browser_mode: Literal["auto", "attach", "system", "headless", "off"] = _setting(
+        "auto",
+        "Which browser reads platforms that need one; auto: the attached one when BROWSER_CDP_URL is set, else a window"
+        " where there is a screen, else headless.",
+        allowed="auto, attach, system, headless, off",
+    )
+    browser_cdp_url: Annotated[str, _url_with_scheme("http", "https", "ws", "wss")] | None = _setting(
+        None,
+        "Where your own Chrome lets itself be attached to (chrome://inspect/#remote-debugging); attach alone takes"
+        " http://127.0.0.1:9222.",
+        allowed="http://... or ws://...",
+    )
+    browser_path: Annotated[Path, AfterValidator(_under_root)] | None = _setting(
+        None, "Chrome or Chromium to start instead of the one that is found.", allowed="a program"
+    )
+    browser_max_tabs: int = _setting(
+        10, "Tabs open at once; a task beyond waits for its turn.", unit="tabs", allowed="1 to 100", ge=1, le=100
+    )
+    browser_idle_s: float = _setting(
+        300.0,
+        "How long a browser without tabs is kept.",
+        unit="s",
+        allowed="1 to 86400",
+        ge=1,
+        le=86_400,
+        allow_inf_nan=False,
+    )
+    browser_sandbox: Literal["auto", "on", "off"] = _setting(
+        "auto",
+        "Chromium's own sandbox; auto: on, but for root, to whom Chromium refuses it.",
+        allowed="auto, on, off",
+    )
     log_level: Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"] = _setting(
         "INFO",
         "Lowest level that is logged.",

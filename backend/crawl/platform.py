@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from backend.core.clock import Clock
 from backend.core.http import HttpGate
+from backend.crawl.browser import Browsers
 from backend.domain.execution import Execution, TaskContext
 from backend.domain.platform import Availability, PlatformInfo
 from backend.store.frontier import FrontierStore
@@ -24,6 +25,8 @@ class CrawlTools:
     items: ItemStore
     frontier: FrontierStore
     clock: Clock
+    # None only where a test or a measurement has no use for them.
+    browsers: Browsers | None = None
 
 
 class CrawlPlatform(Protocol):

@@ -41,6 +41,11 @@ class PlatformRegistry(Mapping[str, CrawlPlatform]):
     def __len__(self) -> int:
         return len(self._by_id)
 
+    @property
+    def trusted_origins(self) -> frozenset[str]:
+        """The base URLs that settings name: the policy of gate and browsers trusts these origins."""
+        return frozenset(url for platform in self.values() for url in platform.info.trusted_origins)
+
 
 def load_platforms(environ: Mapping[str, str], package: ModuleType = platforms_package) -> PlatformRegistry:
     """Make every platform of the package, each from its own variables of `environ`.

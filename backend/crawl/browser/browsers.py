@@ -1,0 +1,223 @@
+"""The browsers of this server: one process for each account, shared by many tasks, started at the first tab."""
+
+import asyncio
+import contextlib
+import random
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from backend.core.http import NetworkPolicy
+from backend.crawl.browser.calls import Calls, finished
+from backend.crawl.browser.capture import Listen
+from backend.crawl.browser.errors import no_browser
+from backend.crawl.browser.options import BrowserOptions, Limits, NoBrowser, Way, availability_of, find_way
+from backend.crawl.browser.pace import Pace
+from backend.crawl.browser.process import BrowserProcess, Plan
+from backend.crawl.browser.rules import NavigationRules
+from backend.crawl.browser.tab import Tab, TabOrder
+from backend.domain.errors import ShuttingDownError
+from backend.domain.execution import TaskContext
+from backend.domain.platform import Availability
+
+_RUN = ".run"
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBrowsers:
+    """What is held right now."""
+
+    tabs: int
+    browsers: int
+
+
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """One browser process and those who use it."""
+
+    process: BrowserProcess
+    starting: "asyncio.Task[None]"
+    users: int = 0
+    idle: asyncio.TimerHandle | None = None
+
+
+class Browsers:
+    """Opens tabs. Made anywhere, started and stopped on the server's loop; no process runs before the first tab."""
+
+    def __init__(
+        self,
+        options: BrowserOptions,
+        *,
+        folder: Path,
+        policy: NetworkPolicy,
+        limits: Limits | None = None,
+        pace: Pace | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        """`folder` keeps the profiles, one for each account; `policy` is the network gate's."""
+        self._options = options
+        self._folder = folder
+        self._limits = limits or Limits()
+        self._pace = pace or Pace()
+        self._chance = chance or random.Random()  # noqa: S311 - a hand's jitter, nothing secret
+        self._rules = NavigationRules(policy)
+        self._shared: dict[str, _Shared] = {}
+        self._tabs: set[Tab] = set()
+        self._is_open = False
+        self._calls = Calls()
+        self._driver_turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(options.max_tabs)
+
+    # -- the life of the pool ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take orders from now on."""
+        self._is_open = True
+
+    async def stop(self) -> None:
+        """Take no more orders; close every tab and every browser, within their limits."""
+        self._is_open = False
+        tabs = [self._calls.own(tab.close(), name="tab:stop") for tab in self._tabs]
+        for tab in tabs:
+            await finished(tab)
+        browsers = [self._calls.own(self._close(key, one), name="browser:stop") for key, one in self._shared.items()]
+        for end in browsers:
+            await finished(end)
+        await self._calls.settle(limit_s=self._limits.kill_s)
+
+    def live(self) -> LiveBrowsers:
+        """Return how many tabs and browsers are open."""
+        return LiveBrowsers(len(self._tabs), len(self._shared))
+
+    def availability(self) -> Availability:
+        """Return whether a tab could be opened, as far as this machine's files tell."""
+        return availability_of(self._options)
+
+    # -- tabs ----------------------------------------------------------------------------------------------------
+
+    async def open_tab(
+        self,
+        context: TaskContext,
+        *,
+        platform: str,
+        account: str = "default",
+        listen: Sequence[Listen] = (),
+        hosts: tuple[str, ...] = (),
+    ) -> Tab:
+        """Open a tab in the browser of this platform's account, starting it if need be; waits for a free place.
+
+        `hosts` are the names (and all names below them) that documents may come from. The caller closes the tab.
+        Raises NeedsPersonError: NO_BROWSER, or BROWSER_NOT_CONNECTED when it cannot be attached to or started.
+        Raises TaskFailedError, to be tried again, when the browser ends while the tab is opened.
+        """
+        context.check()
+        if not self._is_open:
+            raise ShuttingDownError
+        await self._places.acquire()
+        try:
+            shared = await self._take(platform, account)
+        except BaseException:
+            self._places.release()
+            raise
+        order = TabOrder(
+            context=context,
+            listen=tuple(listen),
+            hosts=hosts,
+            limits=self._limits,
+            rules=self._rules,
+            pace=self._pace,
+            chance=self._chance,
+        )
+        tab = Tab(order, shared.process, self._calls, on_closed=lambda: self._closed(tab, shared))
+        self._tabs.add(tab)
+        await tab.begin()
+        return tab
+
+    def _closed(self, tab: Tab, shared: _Shared) -> None:
+        self._tabs.discard(tab)
+        self._places.release()
+        self._let_go(shared)
+
+    # -- browsers ------------------------------------------------------------------------------------------------
+
+    async def _take(self, platform: str, account: str) -> _Shared:
+        """Return the running browser of an account, counted as used. A cancel ends one that only we wait for."""
+        shared = self._shared_of(platform, account)
+        shared.users += 1
+        if shared.idle is not None:
+            shared.idle.cancel()
+        try:
+            await asyncio.wait({shared.starting})
+            shared.starting.result()
+        except BaseException:
+            shared.users -= 1
+            if shared.users == 0 and not shared.starting.done():
+                await finished(self._calls.own(self._drop(shared), name="browser:drop"))
+            raise
+        return shared
+
+    def _shared_of(self, platform: str, account: str) -> _Shared:
+        try:
+            found = find_way(self._options)
+        except NoBrowser as error:
+            raise no_browser(error.availability) from None
+        name = "attached" if found.way is Way.ATTACH else f"{_folder_name(platform)}-{_folder_name(account)}"
+        running = self._shared.get(name)
+        if running is not None and not running.process.is_gone:
+            return running
+        plan = Plan(
+            found=found,
+            options=self._options,
+            limits=self._limits,
+            rules=self._rules,
+            folder=self._folder / _RUN / secrets.token_hex(6),
+            profile=self._folder / name,
+        )
+        process = BrowserProcess(plan, self._calls, self._driver_turn)
+        shared = _Shared(process, self._calls.own(process.start(), name=f"browser:{name}"))
+        self._shared[name] = shared
+        process.on_gone = lambda: self._forget(shared)
+        return shared
+
+    def _let_go(self, shared: _Shared) -> None:
+        shared.users -= 1
+        if shared.users == 0 and self._is_open and not shared.process.is_gone:
+            loop = asyncio.get_running_loop()
+            shared.idle = loop.call_later(self._options.idle_s, self._end_idle, shared)
+
+    def _end_idle(self, shared: _Shared) -> None:
+        if shared.users == 0:
+            self._forget(shared)
+            self._calls.own(shared.process.stop(), name="browser:idle")
+
+    def _forget(self, shared: _Shared) -> None:
+        for name, one in list(self._shared.items()):
+            if one is shared:
+                del self._shared[name]
+
+    async def _drop(self, shared: _Shared) -> None:
+        self._forget(shared)
+        await shared.process.end()
+        await asyncio.wait({shared.starting})
+
+    async def _close(self, name: str, shared: _Shared) -> None:
+        self._shared.pop(name, None)
+        if shared.idle is not None:
+            shared.idle.cancel()
+        if shared.starting.done():
+            await shared.process.stop()
+        else:
+            await self._drop(shared)
+
+
+def _folder_name(text: str) -> str:
+    """Return a name for a folder: the text itself when it is plain, else a hash of it."""
+    with contextlib.suppress(UnicodeEncodeError):
+        if _PLAIN.fullmatch(text):
+            return text
+        return sha256(text.encode()).hexdigest()[:16]
+    return sha256(repr(text).encode()).hexdigest()[:16]

@@ -1,0 +1,44 @@
+"""The only module that imports Playwright. It is itself imported when the first browser is started, not before."""
+
+import os
+from pathlib import Path
+
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    Error,
+    Page,
+    Playwright,
+    Response,
+    async_playwright,
+)
+
+__all__ = ["Browser", "BrowserContext", "CDPSession", "Error", "Page", "Playwright", "Response", "node_of", "start"]
+
+# How Playwright is told which Node.js to run its driver with: the only hook it has for that.
+_NODE = "PLAYWRIGHT_NODEJS_PATH"
+
+
+def node_of() -> Path | None:
+    """Return the Node.js that would run the driver; None when this installation has none."""
+    chosen = os.environ.get(_NODE)
+    if chosen:
+        return Path(chosen)
+    import playwright  # noqa: PLC0415 - only its place is wanted
+
+    bundled = Path(playwright.__file__).parent / "driver" / ("node.exe" if os.name == "nt" else "node")
+    return bundled if bundled.is_file() else None
+
+
+async def start(node: Path) -> Playwright:
+    """Start a driver with this program as its Node.js. One call at a time: the variable is the whole process's."""
+    before = os.environ.get(_NODE)
+    os.environ[_NODE] = str(node)
+    try:
+        return await async_playwright().start()
+    finally:
+        if before is None:
+            os.environ.pop(_NODE, None)
+        else:
+            os.environ[_NODE] = before

@@ -1,0 +1,253 @@
+"""One browser and the driver that speaks to it: started, watched, closed, and killed when it will not close."""
+
+import asyncio
+import contextlib
+import math
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backend.crawl.browser.bound import Noted, Starters, is_group_alive, noted_in
+from backend.crawl.browser.calls import Calls
+from backend.crawl.browser.errors import browser_gone, launched_late, not_attached, not_launched
+from backend.crawl.browser.gate import BrowserGate
+from backend.crawl.browser.options import DEFAULT_CDP_URL, BrowserOptions, Found, Limits, Way
+from backend.crawl.browser.rules import NavigationRules
+
+if TYPE_CHECKING:
+    from backend.crawl.browser.driver import Browser, BrowserContext, Playwright
+
+_POLL_S = 0.02
+_FLAGS = (
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    # Without it a window in the background is told that it is hidden, and its pages stop.
+    "--disable-backgrounding-occluded-windows",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to start and where. `folder` is this browser's own, removed at its end; `profile` is kept."""
+
+    found: Found
+    options: BrowserOptions
+    limits: Limits
+    rules: NavigationRules
+    folder: Path
+    profile: Path
+
+
+class BrowserProcess:
+    """A browser with its driver. `gone` is set when it has ended, whoever ended it."""
+
+    def __init__(self, plan: Plan, calls: Calls, driver_turn: asyncio.Lock) -> None:
+        """`driver_turn`: drivers are started one at a time, see driver.start."""
+        self._plan = plan
+        self._calls = calls
+        self._driver_turn = driver_turn
+        self._starters = Starters(plan.folder)
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+        self._context: BrowserContext | None = None
+        self._is_ending = False
+        self.gate: BrowserGate | None = None
+        self.gone = asyncio.Event()
+        self.on_gone: Callable[[], None] = lambda: None
+
+    @property
+    def way(self) -> Way:
+        """How this browser was come by."""
+        return self._plan.found.way
+
+    @property
+    def context(self) -> "BrowserContext":
+        """Where tabs are opened. Raises TaskFailedError when the browser is gone."""
+        if self._context is None or self.gone.is_set():
+            raise browser_gone()
+        return self._context
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the browser has ended, or is being ended."""
+        return self.gone.is_set()
+
+    @property
+    def foreign_error(self) -> type[Exception]:
+        """What Playwright raises."""
+        from backend.crawl.browser import driver  # noqa: PLC0415
+
+        return driver.Error
+
+    def noted(self) -> list[Noted]:
+        """Return the programs of this browser that were started."""
+        return noted_in(self._plan.folder)
+
+    # -- starting ------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the driver, then start the browser or attach to it. Raises NeedsPersonError, TaskFailedError.
+
+        A failed start leaves nothing. Run it in a task that nobody cancels: `end` cuts it short.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.end()
+            raise
+
+    async def _start(self) -> None:
+        from backend.crawl.browser import driver  # noqa: PLC0415 - the extra may not be installed
+
+        limits = self._plan.limits
+        try:
+            async with self._driver_turn:
+                self._playwright = await self._call(lambda: driver.start(self._node()), limits.launch_s, "driver")
+            self._refuse_when_ending()
+            await (self._attach() if self.way is Way.ATTACH else self._launch())
+        except driver.Error as error:
+            raise self._not_started(str(error)) from error
+        except TimeoutError:
+            raise self._started_late() from None
+        self._refuse_when_ending()
+
+    async def _attach(self) -> None:
+        limit_s, url = self._plan.limits.attach_s, self._cdp_url
+        chromium = self._started.chromium
+        # no_defaults: the user's own tabs keep their downloads, colours and sizes.
+        self._browser = await self._call(
+            lambda: chromium.connect_over_cdp(url, timeout=limit_s * 1000, no_defaults=True), limit_s, "attach"
+        )
+        self._watch(self._browser)
+        if not self._browser.contexts:
+            raise not_attached(url, is_late=False)
+        self._context = self._browser.contexts[0]
+
+    async def _launch(self) -> None:
+        limit_s = self._plan.limits.launch_s
+        options = self._launch_options()
+        chromium = self._started.chromium
+        self._context = await self._call(
+            lambda: chromium.launch_persistent_context(**options, timeout=limit_s * 1000), limit_s, "launch"
+        )
+        self._browser = self._context.browser
+        self._watch(self._context)
+        if self._browser is None:
+            raise browser_gone()
+        session = await self._call(self._browser.new_browser_cdp_session, self._plan.limits.call_s, "gate")
+        self.gate = BrowserGate(session, self._plan.rules, self._calls)
+        await self._call(self.gate.close_all_but_allowed, self._plan.limits.call_s, "gate")
+
+    def _launch_options(self) -> dict[str, Any]:
+        plan = self._plan
+        program = plan.found.program
+        if program is None:
+            raise RuntimeError("a browser that is launched has a program")
+        plan.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
+        is_headless = self.way is Way.HEADLESS
+        # SIGTERM, so that it writes its cookies when its driver dies.
+        starter = self._starters.make("browser", program, dies_by=signal.SIGTERM)
+        return {
+            "user_data_dir": plan.profile,
+            "executable_path": starter,
+            "headless": is_headless,
+            "no_viewport": None if is_headless else True,
+            "args": [*_FLAGS, *plan.rules.resolver_flags()],
+            "chromium_sandbox": _is_sandboxed(plan.options),
+            "accept_downloads": False,
+            "service_workers": "block",
+            "permissions": [],
+            # Ctrl+C and SIGTERM are ours to handle: the browser is closed after what uses it.
+            "handle_sigint": False,
+            "handle_sigterm": False,
+            "handle_sighup": False,
+            "env": dict(os.environ),
+        }
+
+    def _node(self) -> Path:
+        from backend.crawl.browser import driver  # noqa: PLC0415
+
+        node = driver.node_of()
+        if node is None:
+            raise not_launched("Playwright's Node.js is missing; set PLAYWRIGHT_NODEJS_PATH")
+        scratch = self._plan.folder / "tmp"
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self._starters.make("driver", node, dies_by=signal.SIGKILL, environ={"TMPDIR": str(scratch)})
+
+    @property
+    def _cdp_url(self) -> str:
+        return self._plan.options.cdp_url or DEFAULT_CDP_URL
+
+    @property
+    def _started(self) -> "Playwright":
+        if self._playwright is None:
+            raise browser_gone()
+        return self._playwright
+
+    def _watch(self, ends: Any) -> None:
+        event = "close" if ends is self._context else "disconnected"
+        ends.on(event, lambda _: self._has_gone())
+
+    def _has_gone(self) -> None:
+        if not self.gone.is_set():
+            self.gone.set()
+            self.on_gone()
+
+    def _not_started(self, detail: str) -> Exception:
+        if self._is_ending:
+            return browser_gone()
+        if self.way is Way.ATTACH:
+            return not_attached(self._cdp_url, is_late="Timeout" in detail)
+        return launched_late() if "Timeout" in detail else not_launched(detail)
+
+    def _started_late(self) -> Exception:
+        return not_attached(self._cdp_url, is_late=True) if self.way is Way.ATTACH else launched_late()
+
+    def _refuse_when_ending(self) -> None:
+        if self._is_ending:
+            raise browser_gone()
+
+    async def _call(self, make: Callable[[], Any], limit_s: float, name: str) -> Any:
+        return await self._calls.within(make, limit_s=limit_s, name=f"browser:{name}")
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Close the browser as a person would; kill it when it takes too long. An attached one is left as it is."""
+        if self._context is not None and self.way is not Way.ATTACH and not self.gone.is_set():
+            with contextlib.suppress(TimeoutError, self.foreign_error):
+                await self._call(self._context.close, self._plan.limits.leave_s, "close")
+        await self.end()
+
+    async def end(self) -> None:
+        """End what is left, at once: the driver, and a browser that is ours. An attached one is only let go."""
+        self._is_ending = True
+        self._has_gone()
+        limits = self._plan.limits
+        stopping = None
+        if self._playwright is not None:
+            # It must know that it is stopped before its driver is killed, or it reports an error that nobody reads.
+            stopping = self._calls.own(self._playwright.stop(), name="browser:stop")
+            await asyncio.sleep(0)
+        for program in self.noted():
+            program.kill_group()
+        if stopping is not None:
+            await asyncio.wait({stopping}, timeout=limits.kill_s)
+        for _ in range(math.ceil(limits.kill_s / _POLL_S)):
+            # Nobody tells of processes that are not our own children.
+            if not any(is_group_alive(program.pid) for program in self.noted()):
+                break
+            await asyncio.sleep(_POLL_S)
+        shutil.rmtree(self._plan.folder, ignore_errors=True)
+
+
+def _is_sandboxed(options: BrowserOptions) -> bool:
+    if options.is_sandboxed is not None:
+        return options.is_sandboxed
+    # Chromium refuses its sandbox to root.
+    return not (hasattr(os, "geteuid") and os.geteuid() == 0)
