@@ -1,11 +1,14 @@
 """The page's own answers: which are wanted, and a bounded store of those that came."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from backend.crawl.browser.options import Limits
+
+# What an answer says besides its body: how long to wait, and that a person has to verify something.
+_KEPT_HEADERS = ("retry-after", "verifytype", "verifyuuid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,10 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """One answer the page got. `path` is the URL's without its query; `body` is decoded (gzip and the like undone)."""
+    """One answer the page got. `path` is the URL's without its query; `body` is decoded (gzip and the like undone).
+
+    Of its headers (names in lower case) those are kept that say something about a refusal.
+    """
 
     url: str
     path: str
@@ -26,6 +32,12 @@ class Captured:
     status: int
     body: bytes = field(repr=False)
     request_body: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return of an answer's headers (names in lower case) those that are kept."""
+    return {name: headers[name] for name in _KEPT_HEADERS if name in headers}
 
 
 def wanted_path(url: str, method: str, listen: Iterable[Listen]) -> str | None:

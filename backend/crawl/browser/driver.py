@@ -10,11 +10,23 @@ from playwright.async_api import (
     Error,
     Page,
     Playwright,
+    Request,
     Response,
     async_playwright,
 )
 
-__all__ = ["Browser", "BrowserContext", "CDPSession", "Error", "Page", "Playwright", "Response", "node_of", "start"]
+__all__ = [
+    "Browser",
+    "BrowserContext",
+    "CDPSession",
+    "Error",
+    "Page",
+    "Playwright",
+    "Request",
+    "Response",
+    "node_of",
+    "start",
+]
 
 # How Playwright is told which Node.js to run its driver with: the only hook it has for that.
 _NODE = "PLAYWRIGHT_NODEJS_PATH"

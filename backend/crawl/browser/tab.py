@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from backend.crawl.browser.calls import Calls, finished
-from backend.crawl.browser.capture import Answers, Captured, Listen, wanted_path
+from backend.crawl.browser.capture import Answers, Captured, Listen, kept_headers, wanted_path
 from backend.crawl.browser.errors import browser_gone, navigation_failed, page_hung, refused, tab_gone
 from backend.crawl.browser.gate import BrowserGate
 from backend.crawl.browser.options import Limits
@@ -19,7 +19,7 @@ from backend.crawl.browser.rules import NavigationRules
 from backend.domain.execution import TaskContext
 
 if TYPE_CHECKING:
-    from backend.crawl.browser.driver import Page, Response
+    from backend.crawl.browser.driver import Page, Request, Response
 
 T = TypeVar("T")
 
@@ -61,6 +61,7 @@ class Tab:
         self._answers = Answers(order.limits)
         self._has_changed = asyncio.Event()
         self._reading: set[asyncio.Task[None]] = set()
+        self._asked: set[Request] = set()
         self._closing: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._has_crashed = False
@@ -117,6 +118,9 @@ class Tab:
         page.on("download", lambda download: self._calls.own(download.cancel(), name="tab:download"))
         page.on("dialog", lambda dialog: self._calls.own(dialog.dismiss(), name="tab:dialog"))
         page.on("response", self._answered)
+        page.on("request", self._note_asked)
+        page.on("requestfinished", self._asked.discard)
+        page.on("requestfailed", self._asked.discard)
         self._gate = self._process.gate
         if self._gate is None:
             # The browser is the user's: only what our own tab loads is ours to judge.
@@ -254,6 +258,11 @@ class Tab:
 
     # -- what the page gets --------------------------------------------------------------------------------------
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether the page has asked for something that is listened for, and the answer is not here yet."""
+        return bool(self._asked or self._reading)
+
     async def next_answer(self, *, within_s: float) -> Captured | None:
         """Return the next answer that was listened for, None when none came within the time.
 
@@ -281,6 +290,10 @@ class Tab:
             gone.cancel()
             changed.cancel()
 
+    def _note_asked(self, request: "Request") -> None:
+        if not self._is_closed and wanted_path(request.url, request.method, self._order.listen) is not None:
+            self._asked.add(request)
+
     def _answered(self, response: "Response") -> None:
         if self._is_closed or response.status in _REDIRECTS:
             return
@@ -302,7 +315,10 @@ class Tab:
         else:
             request = response.request
             reason = self._answers.add(
-                Captured(response.url, path, request.method, response.status, body, _text_of(request.post_data_buffer))
+                Captured(
+                    *(response.url, path, request.method, response.status, body, _text_of(request.post_data_buffer)),
+                    headers=kept_headers(response.headers),
+                )
             )
         if reason is not None and not self._is_closed:
             self._context.log(
