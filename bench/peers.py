@@ -56,9 +56,9 @@ _CANCEL_STEPS = 40
 _STEPS = 8
 _ANSWER_S = 0.25
 _QUIET_S = 3.0
-_START_S = 60.0
+_START_S = 180.0
 _KILL_AT = 0.2
-_BEFORE_KILL_S = 300.0
+_BEFORE_KILL_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ import httpx
 
 from bench.rivals.rival import AT_ONCE, PROGRAMS, WORKERS, Driver, Workers
 
-_START_S = 60.0
+_START_S = 180.0
 _READY = {"celery": " ready.", "dramatiq": "is ready for action", "taskiq": "Listening started"}
 _COMMANDS = {
     "celery": ["celery", "-A", "celery_app", "worker", "-c", str(AT_ONCE), "--loglevel", "INFO", "-n"],
