@@ -25,6 +25,7 @@ from backend.api.artifacts.handlers import ROUTES as ARTIFACTS
 from backend.api.auth import make_checks
 from backend.api.base import Answering, BodyTooLargeHandler, Door, Services, UnknownPathHandler
 from backend.api.body import MAX_BODY_BYTES
+from backend.api.exports.handlers import ROUTES as EXPORTS
 from backend.api.frontend import FrontendHandler
 from backend.api.items.handlers import ROUTES as ITEMS
 from backend.api.login.handlers import LOGIN_SPECS
@@ -38,7 +39,7 @@ from backend.api.tasks.handlers import ROUTES as TASKS
 from backend.core.clock import Clock
 from backend.core.settings import ROOT, Settings
 
-ROUTES: tuple[Route, ...] = (*TASKS, *ITEMS, *ARTIFACTS, *PLATFORMS, *SYSTEM, *STREAM)
+ROUTES: tuple[Route, ...] = (*TASKS, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *SYSTEM, *STREAM)
 MAX_HEADER_BYTES = 32_768
 # Longer than a browser's or a proxy's own keep-alive, so that they close first; a long poll is no idle connection.
 IDLE_TIMEOUT_S = 90.0
@@ -174,6 +175,7 @@ _SHOWN_NAMES = frozenset(
         *("status", "kind", "platform", "type", "ids", "batch_id", "label", "sort", "cursor", "limit", "facets"),
         *("created_by", "created_from", "created_to", "schedule_id", "wait", "until", "purge", "pretty", "state"),
         *("outcome", "after", "before", "level", "require_available", "topics"),
+        *("format", "columns", "distinct", "tz", "lang", "task_id", "from", "to"),
     }
 )
 

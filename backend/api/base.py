@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backend.services.artifact_service import ArtifactService
     from backend.services.batch_service import BatchService
     from backend.services.event_hub import EventHub
+    from backend.services.exports.service import ExportService
     from backend.services.item_service import ItemService
     from backend.services.platform_service import PlatformService
     from backend.services.set_service import SetService
@@ -56,6 +57,7 @@ class Services:
     artifacts: "ArtifactService"
     platforms: "PlatformService"
     events: "EventHub"
+    exports: "ExportService"
     system: "SystemService"
 
 

@@ -28,12 +28,14 @@ from backend.services.artifact_service import ArtifactService
 from backend.services.batch_service import BatchService
 from backend.services.code_version import CodeVersion
 from backend.services.event_hub import EventHub
+from backend.services.exports.service import ExportService
 from backend.services.item_service import ItemService
 from backend.services.platform_service import PlatformService
 from backend.services.set_service import SetService
 from backend.services.system_service import Live, RunnerState, SystemParts, SystemService
 from backend.services.task_requests import Platform, TaskDefaults, TaskDrafter
 from backend.services.task_service import TaskService
+from backend.store.item_reads import ItemReads
 from backend.store.slots import SlotBoard
 from backend.store.stray_tasks import StrayTasks
 from backend.store.time_repair import TimeRepair
@@ -99,9 +101,22 @@ async def open_runner(
         artifacts=ArtifactService(stores.artifacts),
         platforms=PlatformService(known.values()),
         events=hub,
+        exports=_exports(clock, stores, tools, closing),
         system=_system(settings, clock, stores, tools, runner),
     )
     return Running(services, runner, sweeper)
+
+
+def _exports(clock: Clock, stores: Stores, tools: Tools, closing: AsyncExitStack) -> ExportService:
+    made = ExportService(
+        *(ItemReads(stores.database), stores.queries),
+        work_folder=stores.artifacts.work_folder,
+        children=tools.children,
+        platforms={name: one.info for name, one in tools.known.items()},
+        clock=clock,
+    )
+    closing.push_async_callback(made.stop)
+    return made
 
 
 def _has_others(settings: Settings) -> bool:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,9 @@ _CHUNK_BYTES = 65_536
 _LINE_LIMIT_BYTES = 8_192
 _STDERR_TAIL_BYTES = 8_192
 _TERM_GRACE_S = 1.0
+
+# What a child reads: at hand, or made as it reads. The latter may not raise, and is closed at the end.
+Feed = bytes | AsyncGenerator[bytes, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Finished:
 class _Order:
     argv: tuple[str, ...]
     on_line: Callable[[str], None] | None
-    stdin: bytes | None
+    stdin: Feed | None
     kill_first: bool
     cwd: Path | None
     max_output_bytes: int
@@ -75,7 +78,7 @@ class Children:
         argv: Sequence[str],
         *,
         on_line: Callable[[str], None] | None = None,
-        stdin: bytes | None = None,
+        stdin: Feed | None = None,
         kill_first: bool = True,
         cwd: Path | None = None,
         max_output_bytes: int = 1_000_000,
@@ -84,8 +87,9 @@ class Children:
     ) -> Finished:
         """Run a program to its end; `argv[0]` is an absolute path. A bad exit code is no error here.
 
-        With `on_line` each line of its standard output is handed over on the server's loop thread (cut at 8 KB) and
-        `stdout` stays empty. Cancelling the await kills the child's whole group (`kill_first`: at once; else SIGTERM
+        A generator for `stdin` is asked for more only when the child has read what was there. With `on_line` each
+        line of its standard output is handed over on the server's loop thread (cut at 8 KB) and `stdout` stays empty.
+        Cancelling the await kills the child's whole group (`kill_first`: at once; else SIGTERM
         and a second's grace), waits until it is reaped, and only then lets CancelledError go on.
         Raises FileNotFoundError when there is no such program, TimeoutError after `timeout_s` (the child is dead then).
         """
@@ -185,7 +189,8 @@ class _Child:
             pipes.create_task(_read(process.stdout, out.take), name="child:stdout")
             pipes.create_task(_read(process.stderr, lambda chunk: _keep_tail(tail, chunk)), name="child:stderr")
             if order.stdin is not None:
-                pipes.create_task(_feed(process, order.stdin), name="child:stdin")
+                feeding = pipes.create_task(_feed(process, order.stdin), name="child:stdin")
+                pipes.create_task(_end_feed(process, feeding), name="child:end-of-stdin")
         returncode = await process.wait()
         return Finished(returncode, bytes(out.kept), tail.decode("utf-8", "replace"), out.is_truncated)
 
@@ -220,17 +225,29 @@ async def _read(pipe: asyncio.StreamReader | None, take: Callable[[bytes], None]
         take(chunk)
 
 
-async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+async def _feed(process: asyncio.subprocess.Process, data: Feed) -> None:
     pipe = process.stdin
     if pipe is None:
         return
     # The child may end without reading it all: its exit code says what that means.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        pipe.write(data)
-        await pipe.drain()
+        if isinstance(data, bytes):
+            pipe.write(data)
+            await pipe.drain()
+        else:
+            async with contextlib.aclosing(data) as chunks:
+                async for chunk in chunks:
+                    pipe.write(chunk)
+                    await pipe.drain()
     pipe.close()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         await pipe.wait_closed()
+
+
+async def _end_feed(process: asyncio.subprocess.Process, feeding: "asyncio.Task[None]") -> None:
+    """Make nothing more for a child that has ended."""
+    await process.wait()
+    feeding.cancel()
 
 
 def _keep_tail(tail: bytearray, chunk: bytes) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -190,19 +190,23 @@ class Database:
                 raise
             raise StoreUnavailableError(type(error).__name__) from error
 
-    async def slow(self, operation: Callable[[], Awaitable[T]]) -> T:
+    async def slow(self, operation: Callable[[], Awaitable[T]], *, within_s: float | None = None) -> T:
         """Do a read that may take long, at most four of them at once, so that quick ones do not wait behind.
 
-        The wait for a turn counts. Raises StoreUnavailableError.
+        The wait for a turn counts. An export gives its reads a time of its own (`within_s`), after which the server
+        itself stops working on them. Raises StoreUnavailableError.
         """
+        bound_s = self._timeout_s if within_s is None else within_s
         begun = self._clock.elapsed()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(bound_s):
                 await self._slow_gate.acquire()
         except TimeoutError:
             raise StoreUnavailableError("no turn in time") from None
         try:
-            return await self.do(operation(), within_s=self._timeout_s - (self._clock.elapsed() - begun))
+            left_s = bound_s - (self._clock.elapsed() - begun)
+            with nullcontext() if within_s is None else pymongo.timeout(left_s):
+                return await self.do(operation(), within_s=left_s)
         finally:
             self._slow_gate.release()
 

@@ -5,7 +5,8 @@ MediaCrawerError
 |   |-- ValidationFailedError   names the fields
 |   |-- TaskNotFoundError, NotFoundError, UnknownPlatformError, UnknownTypeError
 |   |-- StateConflictError, IdempotencyConflictError, PlatformUnavailableError
-|   `-- BadCursorError, FilterRequiredError
+|   |-- BadCursorError, FilterRequiredError
+|   `-- BusyError               as many are at it as may be
 |-- StoreUnavailableError       MongoDB does not answer
 |   `-- CacheUnavailableError   Redis does not answer
 |-- StoreRefusedError           MongoDB will not have what the program needs (an index)
@@ -113,6 +114,13 @@ class FilterRequiredError(RequestError):
     """A call on many tasks came without any filter."""
 
     name = "FILTER_REQUIRED"
+
+
+class BusyError(RequestError):
+    """As many of these are under way as may be at once."""
+
+    name = "RATE_LIMITED"
+    retryable = True
 
 
 class StoreUnavailableError(MediaCrawerError):

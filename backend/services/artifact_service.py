@@ -1,6 +1,6 @@
 """The files of tasks: their records, and their bytes in bounded pieces read off the loop."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -28,16 +28,9 @@ class StoredFile:
     path: Path
     size_bytes: int
 
-    async def chunks(self, start: int, end: int) -> AsyncIterator[bytes]:
+    def chunks(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes from `start` to before `end`, at most 256 KB at a time."""
-        file = await in_thread(lambda: _open_at(self.path, start))
-        try:
-            left = end - start
-            while left > 0 and (chunk := await in_thread(lambda: file.read(min(CHUNK_BYTES, left)))):  # noqa: B023
-                left -= len(chunk)
-                yield chunk
-        finally:
-            file.close()
+        return file_chunks(self.path, start, end)
 
 
 class ArtifactService:
@@ -63,6 +56,18 @@ class ArtifactService:
         if size_bytes is None:
             raise _not_found(artifact_id, advice=_ELSEWHERE)
         return StoredFile(artifact, path, size_bytes)
+
+
+async def file_chunks(path: Path, start: int, end: int) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a file from `start` to before `end`, at most 256 KB at a time, read off the loop."""
+    file = await in_thread(lambda: _open_at(path, start))
+    try:
+        left = end - start
+        while left > 0 and (chunk := await in_thread(lambda: file.read(min(CHUNK_BYTES, left)))):  # noqa: B023
+            left -= len(chunk)
+            yield chunk
+    finally:
+        file.close()
 
 
 def _not_found(artifact_id: str, *, advice: Text | None = None) -> NotFoundError:

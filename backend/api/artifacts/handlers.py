@@ -1,11 +1,10 @@
 """`/artifacts/{id}`: the bytes of a file, whole or in part, never run by the browser that shows it."""
 
-from urllib.parse import quote
-
 from tornado.iostream import StreamClosedError
 
 from backend.api.artifacts.ranges import read_range
 from backend.api.base import ApiHandler
+from backend.api.disposition import disposition
 from backend.api.openapi import Operation, Route
 from backend.api.query import QueryModel
 from backend.domain.generation import Artifact
@@ -73,9 +72,7 @@ class ArtifactHandler(ApiHandler):
 def _disposition(artifact: Artifact, *, is_download: bool) -> str:
     media_type = artifact.media_type.lower()
     is_shown = media_type.startswith(_SHOWN) and media_type.partition(";")[0].strip() not in _NOT_SHOWN
-    kind = "inline" if is_shown and not is_download else "attachment"
-    plain = "".join(one if (one.isascii() and one.isalnum()) or one in "._- " else "_" for one in artifact.name)
-    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(artifact.name, safe='')}"
+    return disposition("inline" if is_shown and not is_download else "attachment", artifact.name)
 
 
 ROUTES = (

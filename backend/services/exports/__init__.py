@@ -1,0 +1,1 @@
+"""Results as files: JSON, JSON Lines, CSV and Excel, streamed in constant memory."""
