@@ -11,6 +11,8 @@ from pathlib import Path
 
 _BOUND_PROGRAM = Path(__file__).with_name("bound_program.py")
 _SUFFIX = ".pid"
+# Zombies, and what is just being removed.
+_ENDED = {"Z", "X"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Noted:
             state, began = _state_and_start(self.pid)
         except OSError:
             return False
-        return began == self.started and state not in {"Z", "X"}
+        return began == self.started and state not in _ENDED
 
     def kill_group(self) -> None:
         """Kill the program and what it started, at once."""
@@ -58,10 +60,10 @@ class Starters:
         return starter if os.access(starter, os.X_OK) else program
 
 
-def noted_in(folder: Path) -> list[Noted]:
+def noted_in(folder: Path, role: str = "*") -> list[Noted]:
     """Return the programs noted down in a folder; what cannot be read counts as not there."""
     found = []
-    for record in sorted(folder.glob(f"*{_SUFFIX}")):
+    for record in sorted(folder.glob(f"{role}{_SUFFIX}")):
         with contextlib.suppress(OSError, ValueError):
             pid, started = record.read_text("ascii").split()
             found.append(Noted(int(pid), started))
@@ -69,19 +71,30 @@ def noted_in(folder: Path) -> list[Noted]:
 
 
 def is_group_alive(leader_pid: int) -> bool:
-    """Whether any process of the group is left, zombies included."""
-    if sys.platform == "win32":
-        return False
+    """Whether any process of the group still runs. Zombies do not: whoever adopted them reaps them when it likes."""
+    if Path("/proc/self/stat").exists():
+        return any(_runs_in(process, leader_pid) for process in Path("/proc").iterdir() if process.name.isdigit())
     try:
         os.killpg(leader_pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
+        # macOS answers EPERM for a group of which only a zombie is left.
         return False
-    except PermissionError:
-        return True
     return True
 
 
+def _runs_in(process: Path, group: int) -> bool:
+    try:
+        words = _words_of(process)
+    except OSError:
+        return False
+    return words[0] not in _ENDED and int(words[2]) == group
+
+
 def _state_and_start(pid: int) -> tuple[str, str]:
-    # Fields 3 and 22 of proc(5), counted after the program's name, which may hold anything.
-    words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    return words[0].decode(), words[19].decode()
+    words = _words_of(Path(f"/proc/{pid}"))
+    return words[0], words[19]
+
+
+def _words_of(process: Path) -> list[str]:
+    """Return what proc(5) says of a process from its state on: the name before it may hold anything."""
+    return (process / "stat").read_bytes().rpartition(b")")[2].decode("ascii").split()

@@ -180,7 +180,7 @@ class Browsers:
         process = BrowserProcess(plan, self._calls, self._driver_turn)
         shared = _Shared(process, self._calls.own(process.start(), name=f"browser:{name}"))
         self._shared[name] = shared
-        process.on_gone = lambda: self._forget(shared)
+        process.on_gone = lambda: self._lost(shared)
         return shared
 
     def _let_go(self, shared: _Shared) -> None:
@@ -193,6 +193,11 @@ class Browsers:
         if shared.users == 0:
             self._forget(shared)
             self._calls.own(shared.process.stop(), name="browser:idle")
+
+    def _lost(self, shared: _Shared) -> None:
+        """Take away what is left of a browser that has ended: its driver. It may still be writing its profile."""
+        self._forget(shared)
+        self._calls.own(shared.process.end(grace_s=self._limits.kill_s), name="browser:lost")
 
     def _forget(self, shared: _Shared) -> None:
         for name, one in list(self._shared.items()):

@@ -6,13 +6,15 @@ import math
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loguru import logger
+
 from backend.crawl.browser.bound import Noted, Starters, is_group_alive, noted_in
-from backend.crawl.browser.calls import Calls
+from backend.crawl.browser.calls import Calls, finished
 from backend.crawl.browser.errors import browser_gone, launched_late, not_attached, not_launched
 from backend.crawl.browser.gate import BrowserGate
 from backend.crawl.browser.options import DEFAULT_CDP_URL, BrowserOptions, Found, Limits, Way
@@ -55,7 +57,8 @@ class BrowserProcess:
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._context: BrowserContext | None = None
-        self._is_ending = False
+        self._is_leaving = False
+        self._end: asyncio.Task[None] | None = None
         self.gate: BrowserGate | None = None
         self.gone = asyncio.Event()
         self.on_gone: Callable[[], None] = lambda: None
@@ -196,10 +199,11 @@ class BrowserProcess:
     def _has_gone(self) -> None:
         if not self.gone.is_set():
             self.gone.set()
-            self.on_gone()
+            if not self._is_leaving:
+                self.on_gone()
 
     def _not_started(self, detail: str) -> Exception:
-        if self._is_ending:
+        if self._is_leaving:
             return browser_gone()
         if self.way is Way.ATTACH:
             return not_attached(self._cdp_url, is_late="Timeout" in detail)
@@ -209,7 +213,7 @@ class BrowserProcess:
         return not_attached(self._cdp_url, is_late=True) if self.way is Way.ATTACH else launched_late()
 
     def _refuse_when_ending(self) -> None:
-        if self._is_ending:
+        if self._is_leaving:
             raise browser_gone()
 
     async def _call(self, make: Callable[[], Any], limit_s: float, name: str) -> Any:
@@ -219,16 +223,26 @@ class BrowserProcess:
 
     async def stop(self) -> None:
         """Close the browser as a person would; kill it when it takes too long. An attached one is left as it is."""
+        self._is_leaving = True
         if self._context is not None and self.way is not Way.ATTACH and not self.gone.is_set():
             with contextlib.suppress(TimeoutError, self.foreign_error):
                 await self._call(self._context.close, self._plan.limits.leave_s, "close")
         await self.end()
 
-    async def end(self) -> None:
-        """End what is left, at once: the driver, and a browser that is ours. An attached one is only let go."""
-        self._is_ending = True
+    async def end(self, *, grace_s: float = 0.0) -> None:
+        """End what is left: the driver, and a browser that is ours, which may take `grace_s` to leave by itself.
+
+        An attached browser is only let go. However often it is called, there is one end, and all wait for it.
+        """
+        if self._end is None:
+            self._end = self._calls.own(self._end_all(grace_s), name="browser:end")
+        await finished(self._end)
+
+    async def _end_all(self, grace_s: float) -> None:
+        self._is_leaving = True
         self._has_gone()
-        limits = self._plan.limits
+        if not await self._have_left(["browser"], within_s=grace_s):
+            logger.debug("a browser is killed: {}", self._plan.folder.name)
         stopping = None
         if self._playwright is not None:
             # It must know that it is stopped before its driver is killed, or it reports an error that nobody reads.
@@ -236,14 +250,20 @@ class BrowserProcess:
             await asyncio.sleep(0)
         for program in self.noted():
             program.kill_group()
+        limit_s = self._plan.limits.kill_s
         if stopping is not None:
-            await asyncio.wait({stopping}, timeout=limits.kill_s)
-        for _ in range(math.ceil(limits.kill_s / _POLL_S)):
-            # Nobody tells of processes that are not our own children.
-            if not any(is_group_alive(program.pid) for program in self.noted()):
-                break
-            await asyncio.sleep(_POLL_S)
+            await asyncio.wait({stopping}, timeout=limit_s)
+        await self._have_left(["browser", "driver"], within_s=limit_s)
         shutil.rmtree(self._plan.folder, ignore_errors=True)
+
+    async def _have_left(self, roles: Sequence[str], *, within_s: float) -> bool:
+        """Wait until none of these programs runs; False when one still does. Nobody tells of others' children."""
+        programs = [one for role in roles for one in noted_in(self._plan.folder, role)]
+        for _ in range(math.ceil(within_s / _POLL_S)):
+            if not any(is_group_alive(one.pid) for one in programs):
+                return True
+            await asyncio.sleep(_POLL_S)
+        return not any(is_group_alive(one.pid) for one in programs)
 
 
 def _is_sandboxed(options: BrowserOptions) -> bool:

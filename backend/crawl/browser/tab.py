@@ -119,8 +119,7 @@ class Tab:
         page.on("dialog", lambda dialog: self._calls.own(dialog.dismiss(), name="tab:dialog"))
         page.on("response", self._answered)
         page.on("request", self._note_asked)
-        page.on("requestfinished", self._asked.discard)
-        page.on("requestfailed", self._asked.discard)
+        page.on("requestfailed", self._note_failed)
         self._gate = self._process.gate
         if self._gate is None:
             # The browser is the user's: only what our own tab loads is ours to judge.
@@ -294,7 +293,12 @@ class Tab:
         if not self._is_closed and wanted_path(request.url, request.method, self._order.listen) is not None:
             self._asked.add(request)
 
+    def _note_failed(self, request: "Request") -> None:
+        self._asked.discard(request)
+        self._has_changed.set()
+
     def _answered(self, response: "Response") -> None:
+        self._asked.discard(response.request)
         if self._is_closed or response.status in _REDIRECTS:
             return
         path = wanted_path(response.url, response.request.method, self._order.listen)
