@@ -22,6 +22,8 @@ from backend.core.network.errors import (
 )
 
 if TYPE_CHECKING:
+    import weakref
+
     from aiohttp.connector import Connection
     from aiohttp.http_parser import RawResponseMessage
     from aiohttp.streams import StreamReader
@@ -245,7 +247,10 @@ def _as_chunk(part: bytes) -> bytes:
 
 
 class Body(httpx.AsyncByteStream):
-    """The body of an answer: decoded, in pieces of at most CHUNK_BYTES, at most `limit_bytes` in all."""
+    """The body of an answer: decoded, in pieces of at most CHUNK_BYTES, at most `limit_bytes` in all.
+
+    `response` is the answer that httpx made of it, where there is one.
+    """
 
     def __init__(self, exchange: Exchange, *, decoder: Decoder | None, limit_bytes: int) -> None:
         self._exchange = exchange
@@ -253,6 +258,7 @@ class Body(httpx.AsyncByteStream):
         self._limit_bytes = limit_bytes
         self._wire_bytes = 0
         self._decoded_bytes = 0
+        self.response: weakref.ref[httpx.Response] | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         turn_bytes = 0
@@ -302,5 +308,10 @@ class Body(httpx.AsyncByteStream):
             raise self._exchange.error(BrokenAnswer, "the coded body is cut short")
 
     async def aclose(self) -> None:
-        """Abort what was not read."""
+        """Abort what was not read, and let the answer go with its last reference."""
         self._exchange.abort()
+        response = None if self.response is None else self.response()
+        if response is not None:
+            # httpx 0.28 puts a stream around us that refers to the answer, whose stream it is: a cycle, and with it
+            # the bytes of every answer wait for the collector (measured: 80 % of all garbage).
+            response.stream = self

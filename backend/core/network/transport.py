@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import ssl
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
@@ -260,7 +261,9 @@ class GateTransport(httpx.AsyncBaseTransport):
         }
         if codings:
             extensions["content_encoding"] = ",".join(codings)
-        return httpx.Response(message.code, headers=headers, stream=body, extensions=extensions)
+        response = httpx.Response(message.code, headers=headers, stream=body, extensions=extensions)
+        body.response = weakref.ref(response)
+        return response
 
     def _told(
         self, request: httpx.Request, exchange: Exchange, message: "RawResponseMessage"
