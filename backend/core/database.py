@@ -189,6 +189,9 @@ class Database:
             if not _is_away(error):
                 raise
             raise StoreUnavailableError(type(error).__name__) from error
+        finally:
+            # The future keeps the error, the error its traceback, and that this frame: a cycle.
+            del operation, future
 
     async def slow(self, operation: Callable[[], Awaitable[T]], *, within_s: float | None = None) -> T:
         """Do a read that may take long, at most four of them at once, so that quick ones do not wait behind.

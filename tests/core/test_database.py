@@ -1,8 +1,10 @@
 import asyncio
+import gc
+import weakref
 from datetime import timedelta
 
 import pytest
-from pymongo.errors import WTimeoutError
+from pymongo.errors import BulkWriteError, WTimeoutError
 
 from backend.core.clock import Clock
 from backend.core.database import Database, ahead_of_journal, settle, writes_counted
@@ -72,3 +74,22 @@ async def test_write_ahead_of_the_journal_is_seen_at_once_and_the_next_one_waits
     assert await database.do(database.collection("rows").count_documents({})) == 1
     assert relaxed.write_concern.document == {"w": 1}
     assert database.collection("rows").write_concern.document == {"w": 1, "j": True}
+
+
+async def test_error_of_a_bulk_write_is_gone_with_its_last_reference(database: Database) -> None:
+    await database.do(database.collection("rows").insert_one({"_id": 1}))
+    gc.disable()
+    try:
+        gone = await refused_in_bulk(database)
+
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+async def refused_in_bulk(database: Database) -> weakref.ref[BulkWriteError]:
+    try:
+        await database.do(database.collection("rows").insert_many([{"_id": 1}]))
+    except BulkWriteError as error:
+        return weakref.ref(error)
+    raise AssertionError("one _id was taken twice")
