@@ -76,9 +76,7 @@ class SiteCrawl:
             manners=manners,
             chance=chance,
         )
-        self._writer = Writer(
-            context, frontier=self._frontier, rows=self._rows, items=self._items, on_stored=self._note_stored
-        )
+        self._writer = Writer(context, frontier=self._frontier, rows=self._rows, items=self._items)
         self._active = 0
         self._tally = Tally(Books())
         self._wake = asyncio.Event()
@@ -90,7 +88,7 @@ class SiteCrawl:
         await self._open()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._writer.run(), name=f"writer:{self._context.task.task_id}")
+                group.create_task(self._writer.run(self._note_stored), name=f"writer:{self._context.task.task_id}")
                 await self._schedule(group)
                 self._writer.close()
         except BaseExceptionGroup as errors:
@@ -109,7 +107,6 @@ class SiteCrawl:
             frontier=self._frontier,
             rows=rows,
             items=items,
-            on_stored=self._note_stored,
             keeps_links=not is_final,
         )
         await writer.store(left if is_final else _few_links(left))

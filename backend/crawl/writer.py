@@ -61,14 +61,12 @@ class Writer:
         frontier: Frontier,
         rows: FrontierStore,
         items: ItemStore,
-        on_stored: Callable[[list[Visit]], None],
         keeps_links: bool = True,
     ) -> None:
         self._context = context
         self._frontier = frontier
         self._rows = rows
         self._items = items
-        self._on_stored = on_stored
         self._keeps_links = keeps_links
         self._seen: set[str] = set()
         self._has_work = asyncio.Event()
@@ -85,8 +83,8 @@ class Writer:
         self.waiting.append(visit)
         self._has_work.set()
 
-    async def run(self) -> None:
-        """Store batches until `close`, and everything handed over before it."""
+    async def run(self, on_stored: Callable[[list[Visit]], None]) -> None:
+        """Store batches until `close`, and everything handed over before it; tell of each."""
         while self.waiting or not self._is_closing:
             if not self.waiting:
                 self._has_work.clear()
@@ -102,7 +100,7 @@ class Writer:
                 self._context, functools.partial(self.store, self.writing), after_failure=self._recount
             )
             self.writing = []
-            self._on_stored(stored)
+            on_stored(stored)
 
     def close(self) -> None:
         """Let `run` end when everything is stored."""
