@@ -316,6 +316,8 @@ class Runner:
         self.flags.forget(run.task_id)
         if self._runs.get(run.task_id) is run:
             del self._runs[run.task_id]
+        # A body that raised keeps all its frames, and by them this run: fonts, pages, what it was working on.
+        run.body = None
         run.ended.set()
 
 

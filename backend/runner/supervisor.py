@@ -111,7 +111,7 @@ class Supervisor:
             return await self._threads.run(made[0], in_thread)
 
         with writes_counted(run.writes):
-            body = run.body = asyncio.create_task(begin_and_run(), name=f"task:{run.task_id}")
+            body = run.body = asyncio.create_task(_lightly(begin_and_run), name=f"task:{run.task_id}")
         run.cancel_body_when_stopped()
         deadline = self._deadline_timer(run)
         await asyncio.wait({body})
@@ -213,3 +213,16 @@ class Supervisor:
 
 async def _awaited(work: Awaitable[T]) -> T:
     return await work
+
+
+async def _lightly(work: Callable[[], Awaitable[Ending]]) -> Ending:
+    """Await the work; a cancel goes on without the frames that it has come through.
+
+    In Python 3.11 those of a TaskGroup refer to the error that refers to them, and all that they hold would wait for
+    the garbage collector.
+    """
+    try:
+        return await work()
+    except asyncio.CancelledError as cancelled:
+        cancelled.__traceback__ = None
+        raise
