@@ -2,7 +2,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import psutil
@@ -203,3 +203,64 @@ async def test_child_dies_with_a_server_that_was_killed(children: Children) -> N
     await run
 
     assert orphan.wait(timeout=5) is not False
+
+
+async def test_child_reads_what_is_made_while_it_reads(children: Children) -> None:
+    async def numbers() -> AsyncGenerator[bytes, None]:
+        for number in range(1_000):
+            yield f"{number}\n".encode() * 100
+
+    finished = await children.run(["/usr/bin/wc", "-l"], stdin=numbers())
+
+    assert finished.stdout.split() == [b"100000"]
+
+
+async def test_no_more_is_made_than_a_child_reads(children: Children) -> None:
+    made = 0
+
+    async def endless() -> AsyncGenerator[bytes, None]:
+        nonlocal made
+        while True:
+            made += 1
+            yield b"x" * 65_536
+
+    finished = await children.run([SH, "-c", "read line </dev/null; exit 0"], stdin=endless())
+
+    assert finished.returncode == 0
+    assert made < 20
+
+
+async def test_feed_that_waits_is_closed_when_its_child_ends(children: Children) -> None:
+    is_closed = asyncio.Event()
+
+    async def stuck() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"first\n"
+            await asyncio.Event().wait()
+        finally:
+            is_closed.set()
+
+    finished = await children.run([SH, "-c", "read line; exit 4"], stdin=stuck())
+
+    assert finished.returncode == 4
+    assert is_closed.is_set()
+
+
+async def test_feed_that_waits_is_closed_when_its_child_is_cancelled(children: Children) -> None:
+    is_waiting, is_closed = asyncio.Event(), asyncio.Event()
+
+    async def stuck() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"first\n"
+            is_waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            is_closed.set()
+
+    run = asyncio.create_task(children.run(["/bin/cat"], stdin=stuck()))
+    await is_waiting.wait()
+    run.cancel()
+    await asyncio.wait({run})
+
+    assert run.cancelled()
+    assert is_closed.is_set()
