@@ -1,13 +1,15 @@
 """One server under a steady mixed load for an hour: what its memory, files, threads and tasks do.
 
-First the windows that keep the latest events are filled, for they grow to their bound and no further. Then every 10 s
-the resident memory of the server, of mongod and of Valkey, the server's file descriptors, threads and
-asyncio tasks, and the blocks of memory that Python's objects take. Slopes are by least squares over the samples after
-a warm-up (a quarter of the time, at most 10 minutes). Their standard error takes into account that neighbouring
-samples are alike: its square is multiplied by (1 + r) / (1 - r), r being the correlation of a residual with the next.
-Flat means that the slope is within 2 MB/h, or beyond it by less than twice its standard error: `*_beyond_noise` is the
-slope less that. Growth of file descriptors and threads is the median of the last fifth less that of the first (the
-driver's pools fill with the load's peaks); `tasks_left` are asyncio tasks that an idle server has more than before.
+First comes what grows to its bound and no further: the windows that keep the latest events are filled, and the driver's
+threads are started. Then every 10 s the resident memory of the server, of mongod and of Valkey, the server's file
+descriptors, threads and asyncio tasks, and the blocks of memory that Python's objects take; `anon_mb` is the resident
+memory without the files that are mapped (its code, and fonts while a film is made). Slopes are by least squares over
+the samples after a warm-up (`warm_up_s`: a quarter of the time, at most 10 minutes). Their standard error takes into
+account that neighbouring samples are alike: its square is multiplied by (1 + r) / (1 - r), r being the correlation of a
+residual with the next. Flat means that the slope is within 2 MB/h, or beyond it by less than twice its standard error:
+`*_beyond_noise` is the slope less that. `--leak-kb 50` has the server leak 50 KB a task, and has to miss the goal.
+Growth of file descriptors and threads is the median of the last fifth less that of the first (the driver's pools fill
+with the load's peaks); `tasks_left` are asyncio tasks that an idle server has more than before.
 """
 
 import argparse
@@ -37,7 +39,7 @@ QUIET_S = 20.0
 WARM_UP_SHARE = 0.25
 MAX_WARM_UP_S = 600.0
 FLAT_MB_PER_H = 2.0
-SLOPES = ("rss_mb", "blocks_k", "mongod_mb", "valkey_mb")
+SLOPES = ("rss_mb", "anon_mb", "blocks_k", "mongod_mb", "valkey_mb")
 COUNTS = ("fds", "threads")
 _HOUR_S = 3_600.0
 _LOOKS_BACK = 5
@@ -57,12 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this measurement's options."""
     parser.add_argument("--minutes", type=float, default=60.0, help="how long (60)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
+    parser.add_argument("--leak-kb", type=int, default=0, help="leak so much a task, to see that it is found (0)")
     parser.add_argument("--samples", type=Path, help="file that gets each sample as a line of JSON")
 
 
 def run(args: argparse.Namespace) -> Report:
     """Start a server of its own, load it, sample it."""
-    figures = asyncio.run(_soak(args.minutes * 60, args.seed, args.samples))
+    figures = asyncio.run(_soak(args.minutes * 60, args.seed, args.samples, leak_kb=args.leak_kb))
     return Report("soak", figures, judge(figures, TARGETS))
 
 
@@ -72,6 +75,7 @@ class Sample:
 
     at_s: float
     rss_mb: float
+    anon_mb: float
     mongod_mb: float
     valkey_mb: float
     blocks_k: float
@@ -80,7 +84,7 @@ class Sample:
     tasks: int
 
 
-async def _soak(seconds: float, seed: int, into: Path | None) -> dict[str, float]:
+async def _soak(seconds: float, seed: int, into: Path | None, *, leak_kb: int) -> dict[str, float]:
     # Short, because a unix socket's path may not pass 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="mck-"))
     stand_ins = StandIns()
@@ -88,7 +92,10 @@ async def _soak(seconds: float, seed: int, into: Path | None) -> dict[str, float
     try:
         watch, logs = folder / "watch.jsonl", folder / "logs"
         logs.mkdir()
-        plan = WatchedPlan(name="soak", folder=folder / "data", logs=logs, watch=watch, settings=stand_ins.settings)
+        settings = stand_ins.settings
+        plan = WatchedPlan(
+            name="soak", folder=folder / "data", logs=logs, watch=watch, settings=settings, leak_kb=leak_kb
+        )
         server = Server(plan)
         await server.start()
         try:
@@ -111,6 +118,7 @@ async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into
     cpu_s = _cpu_s(process)
     load.begin()
     await load.fill_windows()
+    await load.start_threads()
     samples: list[Sample] = []
     while (at_s := time.monotonic() - begun) < seconds:
         await asyncio.sleep(EVERY_S - at_s % EVERY_S)
@@ -120,6 +128,7 @@ async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into
                 out.write(orjson.dumps(asdict(samples[-1])) + b"\n")
     cpu_s, at_s = _cpu_s(process) - cpu_s, time.monotonic() - begun
     await load.end()
+    warm_up_s = min(MAX_WARM_UP_S, seconds * WARM_UP_SHARE)
     lags = [lag for line in watched(watch, since=begun_at) for lag in line.lags_ms]
     return {
         "minutes": at_s / 60,
@@ -129,7 +138,8 @@ async def _sampled(server: Server, load: Load, watch: Path, seconds: float, into
         **asdict(load.done),
         "problems": len(load.done.problems),
         "tasks_left": await _tasks_left(watch, idle),
-        **_trends(samples, min(MAX_WARM_UP_S, seconds * WARM_UP_SHARE)),
+        "warm_up_s": warm_up_s,
+        **trends(samples, warm_up_s),
     }
 
 
@@ -154,10 +164,13 @@ def _look(server: Server, process: psutil.Process, watch: Path, at_s: float) -> 
     # Where the loop stands still for seconds, its last word counts.
     line = watched(watch)[-1]
     stores = {pid: name for pid, name in server.children().items() if name in STORE_CHILDREN}
+    memory = process.memory_info()
     children = {name: psutil.Process(pid).memory_info().rss for pid, name in stores.items()}
     return Sample(
         at_s=round(at_s, 1),
-        rss_mb=process.memory_info().rss / 1e6,
+        rss_mb=memory.rss / 1e6,
+        # Linux counts the mapped files; elsewhere they are in it.
+        anon_mb=(memory.rss - getattr(memory, "shared", 0)) / 1e6,
         mongod_mb=children.get("mongod", 0) / 1e6,
         valkey_mb=children.get("valkey-server", 0) / 1e6,
         blocks_k=line.blocks / 1e3,
@@ -172,7 +185,7 @@ def _cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _trends(samples: Sequence[Sample], warm_up_s: float) -> dict[str, float]:
+def trends(samples: Sequence[Sample], warm_up_s: float) -> dict[str, float]:
     """Return slopes an hour with their errors, and how much the counts of the last fifth exceed those of the first."""
     kept = [sample for sample in samples if sample.at_s > warm_up_s]
     hours = [sample.at_s / _HOUR_S for sample in kept]

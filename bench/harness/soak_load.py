@@ -29,6 +29,8 @@ _LONGEST_S = 3.0
 # Each is created and cancelled: two events, and 2,000 are kept.
 _FILLED = 1_200
 _FILLED_AT_ONCE = 100
+# More than the driver has threads (MOTOR_MAX_WORKERS: 64): it starts one where none is free, and keeps it.
+_READ_AT_ONCE = 200
 
 CRAWL: Mapping[str, object] = {"max_pages": _PAGES, "max_depth": 8, "obey_robots": False}
 FILM: Mapping[str, object] = {"scenes": [{"text": "一幕"}], "seconds_per_scene": 1, "size": "320x180", "fps": 10}
@@ -109,6 +111,11 @@ class Load:
         for _ in range(_FILLED // _FILLED_AT_ONCE):
             made = await self._server.call("POST", "/tasks/bulk", {"tasks": [held] * _FILLED_AT_ONCE})
             await self._server.call("DELETE", "/tasks", batch_id=made["batch_id"])
+
+    async def start_threads(self) -> None:
+        """Have the server start all the threads of its driver, as some peak would in the end."""
+        reads = [self._server.call("GET", "/tasks", limit=20) for _ in range(_READ_AT_ONCE)]
+        await asyncio.gather(*reads)
 
     def begin(self) -> None:
         """Start the waves and the open streams."""

@@ -1,6 +1,7 @@
 """The server with a watch on its loop: once a second it writes how late the loop woke a sleeper, and what it holds.
 
-`python -m bench.harness.watched_server FILE` runs backend/main.py so; each line of FILE is one JSON object.
+`python -m bench.harness.watched_server FILE [LEAK_KB]` runs backend/main.py so; each line of FILE is one JSON object.
+With LEAK_KB it keeps so much of every task for good: a measurement of memory has to find that.
 """
 
 import asyncio
@@ -10,28 +11,34 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
 
 from backend import main
 from backend.core.settings import Settings
+from backend.runner.supervisor import Supervisor
 from bench.harness.server import ServerPlan
+
+if TYPE_CHECKING:
+    from backend.runner.run import Run
 
 STEP_S = 0.02
 _STEPS_A_LINE = 50
+_ARGUMENTS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedPlan(ServerPlan):
-    """A server that writes its watch into `watch`."""
+    """A server that writes its watch into `watch`; with `leak_kb` it leaks so much a task."""
 
     watch: Path
+    leak_kb: int = 0
 
     @property
     def command(self) -> list[str]:
         """What is run, in the project's root."""
-        return [sys.executable, "-m", "bench.harness.watched_server", str(self.watch)]
+        return [sys.executable, "-m", "bench.harness.watched_server", str(self.watch), str(self.leak_kb)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,19 @@ def _with_watch(serve: Any, path: Path) -> Any:
     return main_with_watch
 
 
+def _leak(size_bytes: int) -> None:
+    plain, kept = Supervisor.carry_out, []
+
+    async def carry_out(self: Supervisor, run: "Run") -> None:
+        # Written, or the pages would not be there.
+        kept.append(b"x" * size_bytes)
+        await plain(self, run)
+
+    Supervisor.carry_out = carry_out  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > _ARGUMENTS and int(sys.argv[2]):
+        _leak(int(sys.argv[2]) * 1_000)
     main.main = _with_watch(main.main, Path(sys.argv[1]))
     sys.exit(main.run())
