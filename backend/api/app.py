@@ -35,11 +35,12 @@ from backend.api.stream.broadcast import Broadcast
 from backend.api.stream.handlers import ROUTES as STREAM
 from backend.api.stream.pulse import Pulse
 from backend.api.system.handlers import ROUTES as SYSTEM
+from backend.api.tasks.challenges import ROUTES as CHALLENGES
 from backend.api.tasks.handlers import ROUTES as TASKS
 from backend.core.clock import Clock
 from backend.core.settings import ROOT, Settings
 
-ROUTES: tuple[Route, ...] = (*TASKS, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *SYSTEM, *STREAM)
+ROUTES: tuple[Route, ...] = (*TASKS, *CHALLENGES, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *SYSTEM, *STREAM)
 MAX_HEADER_BYTES = 32_768
 # Longer than a browser's or a proxy's own keep-alive, so that they close first; a long poll is no idle connection.
 IDLE_TIMEOUT_S = 90.0

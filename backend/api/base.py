@@ -25,6 +25,7 @@ from backend.domain.text import Text
 if TYPE_CHECKING:
     from backend.services.artifact_service import ArtifactService
     from backend.services.batch_service import BatchService
+    from backend.services.challenge_service import ChallengeService
     from backend.services.event_hub import EventHub
     from backend.services.exports.service import ExportService
     from backend.services.item_service import ItemService
@@ -55,6 +56,7 @@ class Services:
     sets: "SetService"
     items: "ItemService"
     artifacts: "ArtifactService"
+    challenges: "ChallengeService"
     platforms: "PlatformService"
     events: "EventHub"
     exports: "ExportService"

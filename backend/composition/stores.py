@@ -15,6 +15,7 @@ from backend.domain.errors import StoreRefusedError, StoreUnavailableError
 from backend.runner.edge import Edge
 from backend.store.announcing import TaskAnnouncer
 from backend.store.artifacts import ArtifactStore
+from backend.store.challenges import ChallengeStore
 from backend.store.events import EventStore
 from backend.store.frontier import FrontierStore
 from backend.store.items import ItemStore
@@ -44,6 +45,7 @@ class Stores:
     sets: TaskSets
     queries: TaskQueries
     events: EventStore
+    challenges: ChallengeStore
     items: ItemStore
     frontier: FrontierStore
     artifacts: ArtifactStore
@@ -142,6 +144,7 @@ def make_stores(settings: Settings, clock: Clock, database: Database, cache: Cac
         sets=TaskSets(database, clock=clock, announcer=announcer),
         queries=TaskQueries(database),
         events=EventStore(database, announcer=announcer),
+        challenges=ChallengeStore(database, clock=clock, announcer=announcer),
         items=ItemStore(database),
         frontier=FrontierStore(database, clock=clock),
         artifacts=ArtifactStore(database, settings.data_dir / "artifacts", clock),

@@ -26,6 +26,7 @@ from backend.runner.slots import Slots
 from backend.runner.sweeper import Sweeper
 from backend.services.artifact_service import ArtifactService
 from backend.services.batch_service import BatchService
+from backend.services.challenge_service import ChallengeService
 from backend.services.code_version import CodeVersion
 from backend.services.event_hub import EventHub
 from backend.services.exports.service import ExportService
@@ -74,7 +75,7 @@ async def open_runner(
     worker_id = f"{instance_id(settings.data_dir)}-{secrets.token_hex(3)}"
     bell = await _open_bell(settings, stores, worker_id, closing) if _has_others(settings) else None
     runner = Runner(
-        *(RunnerStores(stores.database, stores.cache, stores.tasks, stores.events), executors, slots),
+        *(_runner_stores(stores), executors, slots),
         clock=clock,
         worker_id=worker_id,
         lease_s=settings.lease_s,
@@ -99,12 +100,17 @@ async def open_runner(
         sets=sets,
         items=ItemService(stores.items, stores.frontier),
         artifacts=ArtifactService(stores.artifacts),
+        challenges=ChallengeService(stores.challenges),
         platforms=PlatformService(known.values()),
         events=hub,
         exports=_exports(clock, stores, tools, closing),
         system=_system(settings, clock, stores, tools, runner),
     )
     return Running(services, runner, sweeper)
+
+
+def _runner_stores(stores: Stores) -> RunnerStores:
+    return RunnerStores(stores.database, stores.cache, stores.tasks, stores.events, stores.challenges)
 
 
 def _exports(clock: Clock, stores: Stores, tools: Tools, closing: AsyncExitStack) -> ExportService:
@@ -142,17 +148,17 @@ async def _open_bell(settings: Settings, stores: Stores, worker_id: str, closing
 def _sweeper(
     clock: Clock, stores: Stores, runner: Runner, executors: dict[TaskKind, Executor], tasks: TaskService
 ) -> Sweeper:
-    removals = (stores.items.delete_of, stores.frontier.delete_of, stores.artifacts.delete_of, stores.events.delete_of)
+    holders = (stores.items, stores.frontier, stores.artifacts, stores.events, stores.challenges)
     strays = StrayTasks(stores.database, clock=clock, announcer=stores.announcer)
     repair = TimeRepair(stores.database, clock=clock, lease_s=runner.keeper.lease_s, longest_lease_s=LONGEST_LEASE_S)
     return Sweeper(
         *(stores.tasks, runner, executors),
         clock=clock,
         start_task=tasks.schedule_found,
-        removals=removals,
+        removals=tuple(one.delete_of for one in holders),
         # Parts too: a server that was killed beside this one, on the same files, may never start again.
         chores=(
-            *(repair.run, stores.artifacts.sweep_files, stores.artifacts.sweep_parts),
+            *(repair.run, stores.artifacts.sweep_files, stores.artifacts.sweep_parts, stores.challenges.sweep),
             lambda: strays.tell(runner.slots.platforms),
         ),
     )
@@ -175,6 +181,7 @@ def _task_service(clock: Clock, stores: Stores, drafter: TaskDrafter, runner: Ru
         drafter=drafter,
         runner=runner,
         hub=hub,
+        challenges=stores.challenges,
     )
 
 

@@ -14,9 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
-from backend.domain.execution import Execution, TaskContext
+from backend.domain.challenge import Challenge
+from backend.domain.execution import LONGEST_WAIT_S, Execution, TaskContext
 from backend.domain.task import Books, Ending, Lease, Stage, SubmitIntent, Task, Upstream
 from backend.runner.context import RunContext
+from backend.runner.person import Refresh, wait_for_person
 from backend.runner.run import Run
 
 T = TypeVar("T")
@@ -174,6 +176,7 @@ class ThreadContext:
         self._direct = direct
         self._run = run
         self._bridge = bridge
+        self._one_wait = asyncio.Lock()
         self.body: asyncio.Task[Ending] | None = None
 
     @property
@@ -238,6 +241,21 @@ class ThreadContext:
     async def confirm_lease(self) -> None:
         """Send one good beat now. Raises LeaseLostError."""
         await self._bridge.call(self._direct.confirm_lease)
+
+    async def wait_for_person(
+        self,
+        challenge: Challenge,
+        is_solved: Callable[[], Awaitable[bool]],
+        *,
+        within_s: float = LONGEST_WAIT_S,
+        refresh: Refresh | None = None,
+    ) -> None:
+        """Show a person what is needed; the calls are made on the thread's own loop, the rest on the server's."""
+        async with self._one_wait:
+            asking = self.reach(self._direct.asking())
+            await wait_for_person(
+                *(self, asking, self._run.clock, challenge, is_solved), within_s=within_s, refresh=refresh
+            )
 
     def hold(self, what: str) -> AbstractContextManager[None]:
         """Count something held while inside."""

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from backend.core.crash_points import crash_point
-from backend.domain.execution import TaskContext
+from backend.domain.challenge import Challenge
+from backend.domain.execution import LONGEST_WAIT_S, TaskContext
 from backend.domain.task import Books, Checkpoint, Lease, Stage, SubmitIntent, Task, Upstream
 from backend.runner.lease import LeaseKeeper
+from backend.runner.person import PersonDesk, Refresh, RunAsking, wait_for_person
 from backend.runner.run import Run
 from backend.store.tasks import TaskStore
 
@@ -19,10 +21,12 @@ T = TypeVar("T")
 class RunContext:
     """Direct access: stores and clients are used as they are."""
 
-    def __init__(self, run: Run, *, tasks: TaskStore, keeper: LeaseKeeper) -> None:
+    def __init__(self, run: Run, *, tasks: TaskStore, keeper: LeaseKeeper, desk: PersonDesk) -> None:
         self._run = run
         self._tasks = tasks
         self._keeper = keeper
+        self._desk = desk
+        self._one_wait = asyncio.Lock()
 
     @property
     def task(self) -> Task:
@@ -91,6 +95,24 @@ class RunContext:
     async def confirm_lease(self) -> None:
         """Send one good beat now. Raises LeaseLostError."""
         await self._keeper.confirm(self._run)
+
+    def asking(self) -> RunAsking:
+        """Return the server's side of a new wait for a person."""
+        return self._desk.asking(self._run)
+
+    async def wait_for_person(
+        self,
+        challenge: Challenge,
+        is_solved: Callable[[], Awaitable[bool]],
+        *,
+        within_s: float = LONGEST_WAIT_S,
+        refresh: Refresh | None = None,
+    ) -> None:
+        """Show a person what is needed, and return when it is done; one wait of a run at a time."""
+        async with self._one_wait:
+            await wait_for_person(
+                *(self, self.asking(), self._run.clock, challenge, is_solved), within_s=within_s, refresh=refresh
+            )
 
     def hold(self, what: str) -> AbstractContextManager[None]:
         """Count something held while inside."""

@@ -20,6 +20,7 @@ from backend.domain.task import (
     TaskStatus,
 )
 from backend.domain.text import Text
+from backend.runner.person import PersonDesk
 from backend.runner.run import Run
 from backend.store.tasks import TaskStore
 
@@ -43,8 +44,9 @@ class EndRecorder:
     Each write answers True when it took, False when the task had moved on (read why).
     """
 
-    def __init__(self, tasks: TaskStore, *, clock: Clock, chance: random.Random) -> None:
+    def __init__(self, tasks: TaskStore, desk: PersonDesk, *, clock: Clock, chance: random.Random) -> None:
         self._tasks = tasks
+        self._desk = desk
         self._clock = clock
         self._chance = chance
 
@@ -66,8 +68,7 @@ class EndRecorder:
                 books=open_books_of(run),
             )
         if isinstance(error, NeedsPersonError):
-            notice = Notice(error.code, error.message, error.advice)
-            return lambda: self._tasks.wait(run.task, run.mine, notice=notice, books=open_books_of(run))
+            return self._parked(run, error)
         return self._failed(run, error)
 
     def cancelled(self, run: Run) -> Record:
@@ -108,6 +109,17 @@ class EndRecorder:
             elif took:
                 logger.info("✅ 任务已完成: {}, {}, 已保存 {} 条", run.task_id, balanced.status, books_of(run).stored)
             return took
+
+        return record
+
+    def _parked(self, run: Run, error: NeedsPersonError) -> Record:
+        notice = Notice(error.code, error.message, error.advice)
+
+        async def record() -> bool:
+            # Before the state: who sees the task waiting finds there what it waits for.
+            await self._desk.park(run, error.challenge)
+            run.is_parked = await self._tasks.wait(run.task, run.mine, notice=notice, books=open_books_of(run))
+            return run.is_parked
 
         return record
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LINES_EVERY_S = 0.25
 _PROGRESS_EVERY = 4
 _RATE_OVER_S = 10.0
+_AT_REST = frozenset({Stage.DONE, Stage.NEEDS_PERSON})
 
 
 class ProgressBoard:
@@ -62,7 +63,7 @@ class ProgressBoard:
         since, done = run.rate_since = run.rate_since or (now, progress.done)
         if now - since > _RATE_OVER_S:
             run.rate_since = (now - (now - since) / 2, done + (progress.done - done) // 2)
-        if now - since < 1 or progress.done <= done or progress.stage is Stage.DONE:
+        if now - since < 1 or progress.done <= done or progress.stage in _AT_REST:
             return progress
         rate = (progress.done - done) / (now - since)
         left = None if progress.total is None else max(0, progress.total - progress.done) / rate

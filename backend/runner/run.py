@@ -14,6 +14,8 @@ from backend.domain.task import Books, Lease, Released, Stage, StopReason, Task
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from backend.runner.slot_hold import SlotHold
+
 _AGAIN_S = 1.0
 _LINES_KEPT = 10_000
 _LINE_CHARS = 4_000
@@ -53,6 +55,11 @@ class Run:
         self.stored_told = task.books.stored
         self.lines: list[LogLine] = []
         self.next_seq = 1
+        self.slot: SlotHold | None = None
+        # The person desk's: since when somebody is asked, whether anything was shown, and whether it stays so.
+        self.asked_at: datetime | None = None
+        self.has_shown = False
+        self.is_parked = False
         self._is_flagged = is_flagged
         self._loop = asyncio.get_running_loop()
 

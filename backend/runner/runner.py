@@ -22,11 +22,14 @@ from backend.runner.cancellation import CancelFlags
 from backend.runner.edge import Edge
 from backend.runner.ending import EndRecorder
 from backend.runner.lease import LeaseKeeper
+from backend.runner.person import PersonDesk
 from backend.runner.progress import ProgressBoard
 from backend.runner.run import Run
 from backend.runner.shared_slots import SharedSlots
+from backend.runner.slot_hold import SlotHold
 from backend.runner.slots import Slots
 from backend.runner.supervisor import Supervisor
+from backend.store.challenges import ChallengeStore
 from backend.store.events import EventStore
 from backend.store.tasks import TaskStore
 
@@ -43,6 +46,7 @@ class RunnerStores:
     cache: Cache
     tasks: TaskStore
     events: EventStore
+    challenges: ChallengeStore
 
 
 class Runner:
@@ -77,9 +81,10 @@ class Runner:
         self.keeper = LeaseKeeper(tasks, stores.database, clock=clock, worker_id=worker_id, lease_s=lease_s)
         self.flags = CancelFlags(stores.cache, runs=self._runs)
         self._board = ProgressBoard(tasks, stores.events, clock=clock, live=self.live)
-        recorder = EndRecorder(tasks, clock=clock, chance=chance or random.Random())  # noqa: S311 - jitter, no secret
+        desk = PersonDesk(stores.challenges)
+        recorder = EndRecorder(tasks, desk, clock=clock, chance=chance or random.Random())  # noqa: S311 - jitter
         self._supervisor = Supervisor(
-            *(tasks, executors, self.keeper, self._board, recorder), clock=clock, threads=self._threads
+            *(tasks, executors, self.keeper, self._board, recorder), desk=desk, clock=clock, threads=self._threads
         )
 
     async def start(self) -> None:
@@ -185,37 +190,26 @@ class Runner:
         if self.is_draining or not self.is_beating or self.is_live(task.task_id):
             yield None
             return
-        if not self.slots.take(task.platform):
+        slot = SlotHold(task, self.slots, self._shared, when_free=self._slot_freed)
+        if not slot.take():
             self.backlog.mark(task.platform)
             yield None
             return
         run = self._register(task)
+        run.slot = slot
         try:
-            async with self._shared_slot(task) as has_slot:
-                yield Attempt(self._supervisor, run) if has_slot and await self._claim(run) else None
+            has_slot = await slot.share()
+            if not has_slot:
+                self.backlog.mark(task.platform)
+            yield Attempt(self._supervisor, run) if has_slot and await self._claim(run) else None
         finally:
             self._let_go(run)
-            self.slots.release(task.platform)
-            self._on_slot_free()
+            slot.give_back()
             if run.reason is StopReason.SHUTDOWN:
                 self._on_put_off()
 
-    @asynccontextmanager
-    async def _shared_slot(self, task: Task) -> AsyncIterator[bool]:
-        """Hold a slot among all servers meanwhile; yield False when they have taken them all."""
-        if self._shared is None:
-            yield True
-            return
-        slot = await self._shared.take(task)
-        if slot is None:
-            self.slots.shut(task.platform)
-            self.backlog.mark(task.platform)
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            self._shared.give_back(slot)
+    def _slot_freed(self) -> None:
+        self._on_slot_free()
 
     def _reopen(self) -> None:
         """Look again at what was shut: a slot that all servers share has come free."""
@@ -303,6 +297,7 @@ class Runner:
 
     async def _begin_log(self, run: Run) -> None:
         if run.mine.fence > 1:
+            await self._stores.challenges.drop(run.task_id, fence=run.mine.fence - 1)
             run.next_seq = 1 + await self._stores.events.last_visible_seq(run.task)
             await self._stores.tasks.save_log_start(run.mine, run.next_seq)
 

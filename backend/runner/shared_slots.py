@@ -47,6 +47,7 @@ class SharedSlots:
         self._beat_s = min(lease_s / 3, _LONGEST_BEAT_S)
         self._held: set[SharedSlot] = set()
         self._freed: dict[SharedSlot, float] = {}
+        self._asking: set[asyncio.Task[bool]] = set()
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._is_away = False
@@ -62,6 +63,8 @@ class SharedSlots:
             self._loop.cancel()
             await asyncio.wait({self._loop})
             self._loop = None
+            if self._asking:
+                await asyncio.wait(self._asking)
             if not self._is_away:
                 # Without Redis they fall out by their score, and a stop waits for nobody.
                 await self._told(self._give_back)
@@ -76,12 +79,15 @@ class SharedSlots:
         return not self._is_away
 
     async def take(self, task: Task) -> SharedSlot | None:
-        """Take a slot for the claim of this task; None when all are taken. A platform without a cap asks nobody."""
+        """Take a slot for the claim of this task; None when all are taken. A platform without a cap asks nobody.
+
+        What a caller had asked for when it was cancelled is given back, whatever came of it.
+        """
         cap = self._caps.get(task.platform)
         slot = SharedSlot(task.platform, f"{task.task_id}:{task.fence + 1}:{secrets.token_hex(4)}")
         if cap is None:
             return slot
-        if not self._is_away and not await self._told(lambda: self._ask(slot, cap)):
+        if not self._is_away and not await self._answer(slot, cap):
             return None
         self._held.add(slot)
         return slot
@@ -90,8 +96,22 @@ class SharedSlots:
         """Free a slot; a second time, or of a platform without a cap, nothing happens."""
         if slot in self._held:
             self._held.discard(slot)
-            self._freed[slot] = self._clock.elapsed()
-            self._wake.set()
+            self._free(slot)
+
+    def _free(self, slot: SharedSlot) -> None:
+        self._freed[slot] = self._clock.elapsed()
+        self._wake.set()
+
+    async def _answer(self, slot: SharedSlot, cap: int) -> bool:
+        """Ask in a task of its own: a cancel leaves it to come to its end, after which its slot is given back."""
+        asking = asyncio.create_task(self._told(lambda: self._ask(slot, cap)), name=f"slot:{slot.member}")
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(lambda _: self._free(slot))
+            raise
 
     async def _ask(self, slot: SharedSlot, cap: int) -> bool:
         return await self._board.take(slot.platform, slot.member, cap=cap)

@@ -19,6 +19,7 @@ from backend.runner.bridge import Bridge, ThreadContext, ThreadPool
 from backend.runner.context import RunContext
 from backend.runner.ending import EndRecorder, Record, error_of
 from backend.runner.lease import LeaseKeeper
+from backend.runner.person import PersonDesk
 from backend.runner.progress import ProgressBoard
 from backend.runner.run import Run
 from backend.store.tasks import TaskStore
@@ -43,6 +44,7 @@ class Supervisor:
         board: ProgressBoard,
         recorder: EndRecorder,
         *,
+        desk: PersonDesk,
         clock: Clock,
         threads: ThreadPool | None,
     ) -> None:
@@ -51,6 +53,7 @@ class Supervisor:
         self._keeper = keeper
         self._board = board
         self._recorder = recorder
+        self._desk = desk
         self._clock = clock
         self._threads = threads
 
@@ -58,7 +61,7 @@ class Supervisor:
         """Run the body of a claimed run to its end and record that end."""
         if run.reason is StopReason.USER:
             logger.info("任务在启动前已被取消: {}", run.task_id)
-        context = RunContext(run, tasks=self._tasks, keeper=self._keeper)
+        context = self._context(run)
         execution, body = await self._run_body(run, context)
         await self._settle(run)
         error = error_of(body)
@@ -79,6 +82,7 @@ class Supervisor:
             elif reason in _TOLD_TO_STOP:
                 await self._conclude_without_body(run)
             await self._hand_in_own(run, self._recorder.ending_of(run, body, reason))
+        await self._clear(run)
 
     async def abandon(self, run: Run) -> None:
         """End a cancelling task that had no runner: ask the provider for the cancel of its job, then record."""
@@ -95,6 +99,9 @@ class Supervisor:
                 if run.is_stale:
                     raise
                 await asyncio.sleep(_REPEAT_S)
+
+    def _context(self, run: Run) -> RunContext:
+        return RunContext(run, tasks=self._tasks, keeper=self._keeper, desk=self._desk)
 
     # -- the steps -----------------------------------------------------------------------------------------------
 
@@ -155,7 +162,7 @@ class Supervisor:
         """Do for a task that was told to stop what its execution would have done, had there been one."""
         executor = self._executors[run.task.kind]
         if run.task.upstream_open:
-            context = RunContext(run, tasks=self._tasks, keeper=self._keeper)
+            context = self._context(run)
             await self._step(run, self.repeated(run, lambda: executor.abandon(run.task, context)))
         run.books = await self._step(run, self.repeated(run, lambda: executor.recount(run.task))) or run.books
         await self._settle(run)
@@ -184,6 +191,11 @@ class Supervisor:
             run.is_ending = False
             await self._conclude_without_body(run)
             await self._hand_in_own(run, self._recorder.cancelled(run))
+
+    async def _clear(self, run: Run) -> None:
+        """Remove what people were shown, unless the task waits for them now."""
+        if run.has_shown and not run.is_parked and not self._is_lost(run):
+            await self._step(run, self.repeated(run, lambda: self._desk.clear(run)))
 
     def _is_mine(self, run: Run, task: Task) -> bool:
         return (task.worker_id, task.fence) == (run.mine.worker_id, run.mine.fence)

@@ -26,6 +26,7 @@ from backend.domain.text import Text
 from backend.runner.runner import Runner
 from backend.services.event_hub import EventHub
 from backend.services.task_requests import TaskDrafter, TaskRequest, body_hash
+from backend.store.challenges import ChallengeStore
 from backend.store.events import EventStore, LogPage
 from backend.store.task_queries import TaskPage, TaskQueries, TaskQuery
 from backend.store.tasks import TaskStore
@@ -65,8 +66,11 @@ class TaskService:
         drafter: TaskDrafter,
         runner: Runner,
         hub: EventHub | None = None,
+        challenges: ChallengeStore | None = None,
     ) -> None:
+        """Without a hub, changes are looked for; without `challenges`, the sweeper removes what people were shown."""
         self._hub = hub
+        self._challenges = challenges
         self._tasks = tasks
         self._queries = queries
         self._events = events
@@ -247,7 +251,9 @@ class TaskService:
 
     async def resume(self, task_id: str, *, by: str) -> Task:
         """Let a waiting task go on. Raises TaskNotFoundError, StateConflictError."""
-        return await self._requeued(await self._tasks.resume_waiting(task_id, by=by), task_id)
+        task = await self._requeued(await self._tasks.resume_waiting(task_id, by=by), task_id)
+        await self._forget_challenge(task)
+        return task
 
     async def retry(self, task_id: str, *, by: str) -> Task:
         """Create a new task with the parameters of an ended one. Raises TaskNotFoundError, StateConflictError."""
@@ -283,7 +289,18 @@ class TaskService:
         except (CacheUnavailableError, TimeoutError):
             logger.warning("Redis does not answer: the cancel of {} reaches other servers by the beat", task.task_id)
 
+    async def _forget_challenge(self, task: Task) -> None:
+        was_waiting = bool(task.history) and task.history[-1].from_status == TaskStatus.WAITING
+        if self._challenges is None or not was_waiting:
+            return
+        try:
+            await self._challenges.drop(task.task_id, fence=task.fence)
+        except StoreUnavailableError as error:
+            # Shown it is no more, whatever is stored.
+            logger.debug("the challenge of task {} is removed later: {}", task.task_id, error.detail)
+
     async def _settled(self, task: Task) -> Task:
+        await self._forget_challenge(task)
         if "books" in task.after and self._recounter is not None:
             try:
                 await self._recounter.recount(task)

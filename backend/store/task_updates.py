@@ -147,7 +147,7 @@ def ended(ending: Ending, progress: Progress | None, now: datetime) -> Document:
 
 def reaped(seen: Task, now: datetime) -> Document:
     """Return the update that takes a lease away: cancelled, pending again, or failed when lost too often."""
-    values: Document = {"worker_id": None, "lease_until": None, "updated_at": now}
+    values: Document = {"worker_id": None, "lease_until": None, "updated_at": now, "notice": None}
     change: Document = {"fence": 1, "version": 1}
     if seen.status is TaskStatus.CANCELLING:
         values |= {"status": "cancelled", "ended_at": now, "message": document_of(CANCELLED)}

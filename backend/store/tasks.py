@@ -462,7 +462,7 @@ class TaskStore:
 
     async def _leave(self, lease: Lease, state: Document, values: Document, entry: Document, attempt: int = 0) -> bool:
         update = {
-            "$set": {**values, "worker_id": None, "lease_until": None},
+            "$set": {"notice": None, **values, "worker_id": None, "lease_until": None},
             "$inc": {"version": 1, "attempt": attempt},
             "$push": {"history": entry},
         }
@@ -479,7 +479,7 @@ class TaskStore:
         ahead = max(timedelta(), seen["updated_at"] - now)
         values = {
             **{"status": "pending", "run_at": max(now, seen["run_at"] - ahead), "message": document_of(PENDING)},
-            **{"updated_at": now, "notice": None},
+            **{"updated_at": now, "notice": None, "progress.stage": Stage.QUEUED.value},
         }
         entry = entry_of(now, (from_status, "pending"), reason, seen["attempt"], by=by)
         return await self._update(

@@ -31,6 +31,7 @@ from backend.runner.sweeper import Sweeper
 from backend.services.task_requests import Platform, TaskDefaults, TaskDrafter
 from backend.services.task_service import TaskService
 from backend.store.artifacts import ArtifactStore
+from backend.store.challenges import ChallengeStore
 from backend.store.events import EventStore
 from backend.store.frontier import FrontierStore
 from backend.store.items import ItemStore
@@ -163,6 +164,7 @@ class House:
             await self.cache.connect()
         self.tasks = ProbedTaskStore(self.database, clock=self.clock)
         self.events = EventStore(self.database)
+        self.challenges = ChallengeStore(self.database, clock=self.clock)
         self.items = ItemStore(self.database)
         self.frontier = FrontierStore(self.database, clock=self.clock)
         self.artifacts = ArtifactStore(self.database, self._folder, self.clock)
@@ -269,7 +271,7 @@ class House:
         }
         known: dict[str, Platform] = {"web": self._web, "cogvideox": self._video, "storyboard": self._film}
         self.runner = NoticedRunner(
-            RunnerStores(self.database, self.cache, self.tasks, self.events),
+            RunnerStores(self.database, self.cache, self.tasks, self.events, self.challenges),
             executors,
             Slots([one.info for one in known.values()], total=10),
             clock=self.clock,

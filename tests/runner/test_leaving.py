@@ -89,7 +89,7 @@ async def test_leaving_while_a_common_slot_is_asked_for_claims_nothing(
     board.take = step  # type: ignore[method-assign]
     bench = Bench(database, cache, clock)
     bench.runner = Runner(
-        RunnerStores(database, cache, bench.tasks, bench.events),
+        RunnerStores(database, cache, bench.tasks, bench.events, bench.challenges),
         {TaskKind.CRAWL: bench.executor},
         bench.slots,
         clock=clock,

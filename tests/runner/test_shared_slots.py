@@ -187,7 +187,7 @@ def server(cache: Cache, database: Database, clock: Clock, slots: SharedSlots, *
     made.executor.script = hang
     made.slots = Slots([INFO, VIDEO], total=10)
     made.runner = Runner(
-        RunnerStores(database, cache, made.tasks, made.events),
+        RunnerStores(database, cache, made.tasks, made.events, made.challenges),
         {TaskKind.CRAWL: made.executor},
         made.slots,
         clock=clock,
