@@ -39,6 +39,7 @@ try:
     from backend.core.garbage import GarbageKeeper
     from backend.core.leaving import leave_within
     from backend.core.logs import configure_logs
+    from backend.core.memory import bound_arenas
     from backend.core.port import PortTakenError, bind
     from backend.core.settings import Settings, SettingsError, load_settings, secret_values
     from backend.domain.errors import StoreUnavailableError
@@ -207,6 +208,7 @@ def run() -> int:
         return CANNOT_START
     configure_logs(settings.log_level, settings.log_file, secret_values(settings))
     sys.setswitchinterval(_SWITCH_S)
+    bound_arenas()
     arm(settings.crash_point)
     try:
         return asyncio.run(main(settings))
