@@ -1,15 +1,16 @@
 """One server under a steady mixed load for an hour: what its memory, files, threads and tasks do.
 
-First comes what grows to its bound and no further: the windows that keep the latest events are filled, and the driver's
-threads are started. Then every 10 s the resident memory of the server, of mongod and of Valkey, the server's file
-descriptors, threads and asyncio tasks, and the blocks of memory that Python's objects take; `anon_mb` is the resident
-memory without the files that are mapped (its code, and fonts while a film is made). Slopes are by least squares over
-the samples after a warm-up (`warm_up_s`: a quarter of the time, at most 10 minutes). Their standard error takes into
-account that neighbouring samples are alike: its square is multiplied by (1 + r) / (1 - r), r being the correlation of a
-residual with the next. Flat means that the slope is within 2 MB/h, or beyond it by less than twice its standard error:
-`*_beyond_noise` is the slope less that. `--leak-kb 50` has the server leak 50 KB a task, and has to miss the goal.
-Growth of file descriptors and threads is the median of the last fifth less that of the first (the driver's pools fill
-with the load's peaks); `tasks_left` are asyncio tasks that an idle server has more than before.
+First comes what grows to its bound and no further: the windows that keep the latest events are filled, and a peak of
+reads has the driver start threads, of which it keeps each. Then every 10 s the resident memory of the server, of mongod
+and of Valkey, the server's file descriptors, threads and asyncio tasks, and the blocks of memory that Python's objects
+take; `anon_mb` is the resident memory without the files that are mapped (its code, and fonts while a film is made).
+Slopes are by least squares over the samples after a warm-up (`warm_up_s`: a quarter of the time, at most 10 minutes).
+Their standard error takes into account that neighbouring samples are alike: its square is multiplied by (1 + r) / (1 -
+r), r being the correlation of a residual with the next. Flat means that the slope is within 2 MB/h, or beyond it by
+less than twice its standard error: `*_beyond_noise` is the slope less that. `--leak-kb 50` has the server leak 50 KB a
+task, and has to miss the goal. Growth of file descriptors and threads is the median of the last fifth less that of the
+first (the driver's pools fill with the load's peaks); `tasks_left` are asyncio tasks that an idle server has more than
+before.
 """
 
 import argparse

@@ -29,7 +29,7 @@ _LONGEST_S = 3.0
 # Each is created and cancelled: two events, and 2,000 are kept.
 _FILLED = 1_200
 _FILLED_AT_ONCE = 100
-# More than the driver has threads (MOTOR_MAX_WORKERS: 64): it starts one where none is free, and keeps it.
+# The driver starts a thread where none is free (of 64), and keeps it.
 _READ_AT_ONCE = 200
 
 CRAWL: Mapping[str, object] = {"max_pages": _PAGES, "max_depth": 8, "obey_robots": False}
@@ -113,7 +113,7 @@ class Load:
             await self._server.call("DELETE", "/tasks", batch_id=made["batch_id"])
 
     async def start_threads(self) -> None:
-        """Have the server start all the threads of its driver, as some peak would in the end."""
+        """Have the server start threads of its driver, as some peak would in the end."""
         reads = [self._server.call("GET", "/tasks", limit=20) for _ in range(_READ_AT_ONCE)]
         await asyncio.gather(*reads)
 
