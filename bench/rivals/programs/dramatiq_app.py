@@ -4,8 +4,10 @@ import dramatiq
 from chain import IS_TUNED, REDIS, drive, fetch_chain
 from dramatiq.brokers.redis import RedisBroker
 
-# After so long without a sign of life a worker's messages go to another; a minute by default.
-broker = RedisBroker(url=REDIS, **({"heartbeat_timeout": 10_000} if IS_TUNED else {}))
+# After so long without a sign of life a worker's messages go to another (a minute by default), once a command happens
+# to look for them: one in a thousand by default, which an idle worker seldom reaches.
+_TUNED = {"heartbeat_timeout": 10_000, "maintenance_chance": 100_000}
+broker = RedisBroker(url=REDIS, **(_TUNED if IS_TUNED else {}))
 dramatiq.set_broker(broker)
 
 

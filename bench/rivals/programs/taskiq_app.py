@@ -5,8 +5,10 @@ import asyncio
 from chain import IS_TUNED, REDIS, drive, fetch_chain_async
 from taskiq_redis import RedisStreamBroker
 
-# After so long unacknowledged a message goes to another worker; ten minutes by default.
-broker = RedisStreamBroker(url=REDIS, **({"idle_timeout": 10_000} if IS_TUNED else {}))
+# After so long unacknowledged a message goes to another worker (ten minutes by default); the lock of a worker that died
+# while it looked for such messages is given up after the same time (never by default).
+_TUNED = {"idle_timeout": 10_000, "unacknowledged_lock_timeout": 10.0}
+broker = RedisStreamBroker(url=REDIS, **(_TUNED if IS_TUNED else {}))
 
 
 @broker.task(task_name="chain")
