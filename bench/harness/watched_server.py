@@ -5,6 +5,7 @@ With LEAK_KB it keeps so much of every task for good: a measurement of memory ha
 """
 
 import asyncio
+import itertools
 import sys
 import time
 from collections import Counter
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 STEP_S = 0.02
 _STEPS_A_LINE = 50
+# To count twenty thousand tasks takes some 20 ms, which would be taken for the server's own.
+_MANY_TASKS = 5_000
+_LINES_A_COUNT_OF_MANY = 20
 _ARGUMENTS = 2
 
 
@@ -45,7 +49,7 @@ class WatchedPlan(ServerPlan):
 class Watched:
     """One second of a server's loop: `at` by time.time(), lags in ms, asyncio tasks, blocks of Python's memory.
 
-    `kinds` counts the tasks by their coroutine.
+    `kinds` counts the tasks by their coroutine; where they are many, as they were some seconds ago.
     """
 
     at: float
@@ -65,13 +69,15 @@ def watched(path: Path, *, since: float = 0.0) -> list[Watched]:
 
 
 async def _watch(out: TextIO) -> None:
-    while True:
+    kinds: Counter[str] = Counter()
+    for number in itertools.count():
         lags_ms = []
         for _ in range(_STEPS_A_LINE):
             begun = time.perf_counter()
             await asyncio.sleep(STEP_S)
             lags_ms.append(round((time.perf_counter() - begun - STEP_S) * 1000, 2))
-        kinds = Counter(getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks())
+        if kinds.total() < _MANY_TASKS or number % _LINES_A_COUNT_OF_MANY == 0:
+            kinds = Counter(getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks())
         line = {
             "at": time.time(),
             "lags_ms": lags_ms,
