@@ -10,7 +10,7 @@ from backend.core.children import Children
 from backend.core.http import HttpGate, NetworkPolicy
 from backend.core.settings import Settings, vendor_environ
 from backend.crawl.browser import BrowserOptions, Browsers
-from backend.crawl.registry import PlatformRegistry, load_platforms
+from backend.crawl.registry import PlatformRegistry, load_platforms, with_browsers
 from backend.generate.registry import ProviderRegistry, load_providers
 from backend.services.task_requests import Platform
 
@@ -55,7 +55,7 @@ async def open_tools(settings: Settings, closing: AsyncExitStack) -> Tools:
     browsers = _browsers(settings, policy)
     await browsers.start()
     closing.push_async_callback(browsers.stop)
-    return Tools(gate, children, browsers, policy, platforms, providers)
+    return Tools(gate, children, browsers, policy, with_browsers(platforms, browsers.availability), providers)
 
 
 def _browsers(settings: Settings, policy: NetworkPolicy) -> Browsers:

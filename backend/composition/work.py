@@ -36,6 +36,7 @@ from backend.services.set_service import SetService
 from backend.services.system_service import Live, RunnerState, SystemParts, SystemService
 from backend.services.task_requests import Platform, TaskDefaults, TaskDrafter
 from backend.services.task_service import TaskService
+from backend.store.author_salt import AuthorSalt
 from backend.store.item_reads import ItemReads
 from backend.store.slots import SlotBoard
 from backend.store.stray_tasks import StrayTasks
@@ -53,7 +54,12 @@ class Running:
 
 
 def _executors(clock: Clock, stores: Stores, tools: Tools) -> dict[TaskKind, Executor]:
-    crawl = CrawlTools(tools.gate, stores.items, stores.frontier, clock, browsers=tools.browsers)
+    crawl = CrawlTools(
+        *(tools.gate, stores.items, stores.frontier, clock),
+        browsers=tools.browsers,
+        artifacts=stores.artifacts,
+        author_salt=AuthorSalt(stores.database),
+    )
     generate = GenerateTools(tools.gate, stores.artifacts, stores.items, tools.children, clock)
     return {
         TaskKind.CRAWL: CrawlExecutor(tools.platforms, crawl),

@@ -23,10 +23,9 @@ class CrawlExecutor:
     def begin(self, context: TaskContext) -> Execution:
         """Return the execution of this attempt; one that cannot start says so when it is run."""
         try:
-            platform = self._runnable(context.task)
+            return self._runnable(context.task).begin(context, self._tools)
         except MediaCrawerError as error:
             return _Unstarted(error, self, context.task)
-        return platform.begin(context, self._tools)
 
     async def recount(self, task: Task) -> Books:
         """Return the books counted from rows and items; rows taken up and not ended count as aborted.
@@ -37,7 +36,7 @@ class CrawlExecutor:
             await self._tools.frontier.abort_left([task.task_id])
         books = await self._tools.frontier.books(task.task_id, is_over=True)
         stored = await self._tools.items.count(task.task_id)
-        return replace(books, stored=stored, fetched_unique=stored)
+        return replace(books, stored=stored, fetched_unique=stored, reported_total=task.books.reported_total)
 
     async def recount_many(self, tasks: Sequence[Task]) -> Mapping[str, Books]:
         """Return the same of many tasks, by their ids, with two writes and two reads in all."""
@@ -45,7 +44,11 @@ class CrawlExecutor:
         await self._tools.frontier.abort_left([task.task_id for task in tasks if task.status.is_final])
         books = await self._tools.frontier.books_of(ids, is_over=True)
         stored = await self._tools.items.count_of(ids)
-        return {one: replace(books[one], stored=stored[one], fetched_unique=stored[one]) for one in ids}
+        reported = {task.task_id: task.books.reported_total for task in tasks}
+        return {
+            one: replace(books[one], stored=stored[one], fetched_unique=stored[one], reported_total=reported[one])
+            for one in ids
+        }
 
     async def abandon(self, task: Task, context: TaskContext) -> None:
         """Do nothing: a crawl has nothing open anywhere else."""

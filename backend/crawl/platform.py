@@ -13,6 +13,8 @@ from backend.core.http import HttpGate
 from backend.crawl.browser import Browsers
 from backend.domain.execution import Execution, TaskContext
 from backend.domain.platform import Availability, PlatformInfo
+from backend.store.artifacts import ArtifactStore
+from backend.store.author_salt import AuthorSalt
 from backend.store.frontier import FrontierStore
 from backend.store.items import ItemStore
 
@@ -27,6 +29,8 @@ class CrawlTools:
     clock: Clock
     # None only where a test or a measurement has no use for them.
     browsers: Browsers | None = None
+    artifacts: ArtifactStore | None = None
+    author_salt: AuthorSalt | None = None
 
 
 class CrawlPlatform(Protocol):

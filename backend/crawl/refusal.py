@@ -35,9 +35,21 @@ EMPTY_ANSWER = Refusal(
     Text("稍后再试；确认浏览器中的账号能正常浏览", "Try later; check that the account can browse in the browser"),
     may_pass=True,
 )
+EMPTY_PAGE = Refusal(
+    "BLOCKED",
+    Text("页面上没有数据，视为拒绝，不是没有结果", "The page came without its data: a refusal, not an empty result"),
+    Text("稍后再试；确认浏览器中能正常打开这个页面", "Try later; check that the page opens in the browser"),
+    may_pass=True,
+)
 UNREADABLE = Refusal(
     "PARSE_FAILED",
     Text("站点的应答无法读取，可能已改版", "The site's answer cannot be read; it may have changed"),
+    Text("升级到最新版本，或反馈给开发者", "Upgrade to the latest version, or report it"),
+    outcome="failed",
+)
+NOTHING_TO_PRESS = Refusal(
+    "PARSE_FAILED",
+    Text("页面上找不到继续加载的按钮，可能已改版", "The page has nothing to press for more; it may have changed"),
     Text("升级到最新版本，或反馈给开发者", "Upgrade to the latest version, or report it"),
     outcome="failed",
 )

@@ -1,13 +1,15 @@
 """The platforms of this installation: every file in crawl/platforms/, by its id."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 from backend.core.discovery import discover
 from backend.crawl import platforms as platforms_package
-from backend.crawl.platform import CrawlPlatform
+from backend.crawl.platform import CrawlPlatform, CrawlTools
 from backend.domain.errors import UnknownPlatformError
-from backend.domain.platform import PlatformInfo
+from backend.domain.execution import Execution, TaskContext
+from backend.domain.platform import Availability, PlatformInfo
 from backend.domain.task import TaskKind
 from backend.domain.text import Text
 
@@ -45,6 +47,40 @@ class PlatformRegistry(Mapping[str, CrawlPlatform]):
     def trusted_origins(self) -> frozenset[str]:
         """The base URLs that settings name: the policy of gate and browsers trusts these origins."""
         return frozenset(url for platform in self.values() for url in platform.info.trusted_origins)
+
+
+class ThroughBrowser:
+    """A platform that reads through a browser: it can run only where there is one."""
+
+    def __init__(self, platform: CrawlPlatform, browsers: Callable[[], Availability]) -> None:
+        """`browsers` tells whether a tab could be opened here."""
+        self._platform = platform
+        self._browsers = browsers
+
+    @property
+    def info(self) -> PlatformInfo:
+        """What the product says about the platform."""
+        return self._platform.info
+
+    def availability(self) -> Availability:
+        """Return why there is no browser, else the platform's own answer."""
+        browsers = self._browsers()
+        return self._platform.availability() if browsers.available else browsers
+
+    def title_of(self, params: Mapping[str, Any]) -> str:
+        """Return the platform's title of a task."""
+        return self._platform.title_of(params)
+
+    def begin(self, context: TaskContext, tools: CrawlTools) -> Execution:
+        """Return the platform's execution of one attempt."""
+        return self._platform.begin(context, tools)
+
+
+def with_browsers(platforms: PlatformRegistry, browsers: Callable[[], Availability]) -> PlatformRegistry:
+    """Return the same platforms, those that need a browser unavailable while `browsers` says that there is none."""
+    return PlatformRegistry(
+        [ThroughBrowser(one, browsers) if one.info.needs_browser else one for one in platforms.values()]
+    )
 
 
 def load_platforms(environ: Mapping[str, str], package: ModuleType = platforms_package) -> PlatformRegistry:

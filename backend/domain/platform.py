@@ -63,6 +63,8 @@ class PlatformInfo:
     is_cap_per_server: bool = False
     min_interval_s: float | None = None
     needs_auth: bool = False
+    # Reads through a browser: without one it cannot run.
+    needs_browser: bool = False
     secret_names: tuple[str, ...] = field(default=())
     # Base URLs that settings name: the network gate lets exactly these be private.
     trusted_origins: tuple[str, ...] = field(default=())

@@ -30,13 +30,17 @@ _STATE_OF = {"ok": "done", "empty": "done", "skipped": "done", "blocked": "faile
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A URL to be fetched; `fingerprint` is its identity, `origin` its scheme, host and port."""
+    """A URL to be fetched; `fingerprint` is its identity, `origin` its scheme, host and port.
+
+    For a crawl of units (crawl/units.py) `origin` is the unit's lane, and `data` what the unit needs: never shown.
+    """
 
     fingerprint: str
     url: str
     origin: str
     depth: int
     priority: int = 0
+    data: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Row:
     attempts: int = 0
     lost: int = 0
     was_taken: bool = False
+    data: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +330,7 @@ def _document(lease: Lease, row: NewRow, now: datetime) -> Document:
         **{"task_id": lease.task_id, "fingerprint": row.fingerprint, "url": row.url, "origin": row.origin},
         **{"depth": row.depth, "priority": row.priority, "state": "queued", "taken": False, "fence": None},
         **{"attempts": 0, "lost": 0, "outcome": None, "reason": None, "not_before": None, "added_at": now},
+        **({} if row.data is None else {"data": dict(row.data)}),
     }
 
 
@@ -350,6 +356,7 @@ def _row(document: Mapping[str, Any]) -> Row:
         attempts=document["attempts"],
         lost=document["lost"],
         was_taken=document["taken"],
+        data=document.get("data"),
     )
 
 

@@ -72,6 +72,35 @@ class ItemStore:
         cursor = self._db.collection("items").find({"_id": {"$in": list(ids)}}, {"_id": 1})
         return frozenset(row["_id"] for row in await self._db.do(cursor.to_list(None)))
 
+    async def ids_of(
+        self,
+        task_id: str,
+        platform: str,
+        kind: str,
+        *,
+        query: str | None = None,
+        root_id: str | None = None,
+        author: str | None = None,
+    ) -> frozenset[str]:
+        """Return the source's own ids of a kind of item: of all, or of those a query found, below a root, by an author.
+
+        `author` is the hash of their id.
+        """
+        wanted: Document = {"task_id": task_id, "platform": platform, "kind": kind}
+        more = {"queries": query, "root_id": root_id, "author.id_hash": author}
+        wanted |= {name: value for name, value in more.items() if value is not None}
+        cursor = self._db.collection("items").find(wanted, {"_id": 0, "item_id": 1})
+        return frozenset(row["item_id"] for row in await self._db.do(cursor.to_list(None)))
+
+    async def reported_with_comments(self, task_id: str) -> int:
+        """Return how many posts are stored, and how many comments their source says they have, as one number."""
+        stages: list[Document] = [
+            {"$match": {"task_id": task_id, "kind": "post"}},
+            {"$group": {"_id": None, "posts": {"$sum": 1}, "comments": {"$sum": "$metrics.comment"}}},
+        ]
+        found = await self._db.do(self._db.collection("items").aggregate(stages).to_list(None))
+        return int(found[0]["posts"] + found[0]["comments"]) if found else 0
+
     async def get(self, item_id: str) -> Item | None:
         """Return the item with this id of ours (`i_...`), or None."""
         document = await self._db.do(self._db.collection("items").find_one({"_id": item_id}))

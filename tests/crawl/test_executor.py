@@ -23,7 +23,7 @@ async def test_platform_that_cannot_run_needs_a_person(executor: CrawlExecutor) 
     carried = await carry_out(context("xhs", "search", {"keywords": ["露营"], "limit": 20}), executor.begin)
 
     assert isinstance(carried.error, NeedsPersonError)
-    assert (carried.error.code, carried.error.advice is not None) == ("NOT_BUILT", True)
+    assert (carried.error.code, carried.error.advice is not None) == ("NO_BROWSER", True)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from backend.crawl.platform import CrawlPlatform
-from backend.crawl.registry import PlatformRegistry, load_platforms
+from backend.crawl.registry import PlatformRegistry, load_platforms, with_browsers
 from backend.domain.errors import UnknownPlatformError
-from backend.domain.platform import PlatformType
+from backend.domain.platform import Availability, PlatformType
 from backend.domain.text import Text
 
 REGISTRY = load_platforms({})
@@ -88,6 +88,26 @@ def test_url_fields_are_exactly_those_the_service_checks(platform: CrawlPlatform
 def test_two_platforms_with_one_id_are_an_error() -> None:
     with pytest.raises(ValueError, match="two platforms claim the id 'web'"):
         PlatformRegistry([REGISTRY["web"], REGISTRY["web"]])
+
+
+NO_BROWSER = Availability(False, "NO_BROWSER", Text("没有浏览器", "No browser"), Text("安装", "Install one"))
+
+
+def test_only_platforms_that_need_a_browser_are_unavailable_without_one() -> None:
+    found = with_browsers(REGISTRY, lambda: NO_BROWSER)
+
+    assert [name for name, one in found.items() if not one.availability().available] == ["xhs"]
+    assert found["xhs"].availability() is NO_BROWSER
+
+
+def test_platform_is_available_as_soon_as_there_is_a_browser() -> None:
+    now = [NO_BROWSER]
+    platform = with_browsers(REGISTRY, lambda: now[0])["xhs"]
+
+    now[0] = Availability(True)
+
+    assert platform.availability().available
+    assert (platform.info.id, platform.title_of({"keywords": ["露营"]})) == ("xhs", "露营")
 
 
 def test_unknown_platform_is_named() -> None:

@@ -61,6 +61,7 @@ class Mapper:
         metrics = _metrics(note.inner("interact_info"))
         media = tuple(_media_of(note))[:_MAX_MEDIA]
         tags = _names(note, "tag_list")
+        published_at = note.moment("time")
         extra = self._extra(
             note,
             {"type": note.text("type", limit=40), "updated_at": _stamp(note.moment("last_update_time"))} | profile,
@@ -77,7 +78,7 @@ class Mapper:
             content_hash=_hash(title, text, *(one.url for one in media)),
             source=source,
             author=author,
-            published_at=note.moment("time"),
+            published_at=published_at,
             metrics=metrics,
             media=media,
             tags=tags,
@@ -98,7 +99,7 @@ class Mapper:
         answered = comment.inner("target_comment").id("id")
         comment.raw("note_id")
         author, profile = self._author(comment.inner("user_info"), comment)
-        text = comment.text("content")
+        text, published_at = comment.text("content"), comment.moment("create_time")
         like, like_shown = comment.count("like_count")
         replies, replies_shown = comment.count("sub_comment_count")
         media = tuple(_images(comment, "pictures"))
@@ -119,7 +120,7 @@ class Mapper:
             content_hash=_hash(text),
             source=source,
             author=author,
-            published_at=comment.moment("create_time"),
+            published_at=published_at,
             metrics=Metrics(like=like, comment=replies, raw=_words(like=like_shown, comment=replies_shown)),
             media=media,
             extra=self._extra(comment, profile),
@@ -157,6 +158,10 @@ class Mapper:
             tags=tags if is_full else (),
             extra=self._extra(page, {"fans": fans, "follows": follows} | profile),
         )
+
+    def author(self, creator_id: str) -> Author | None:
+        """Return a creator of whom only the id is known, as an author."""
+        return self._privacy.author(PLATFORM, creator_id, None)
 
     def _replies(
         self, comment: Record, note_id: str, root_id: str, *, now: datetime, source: str

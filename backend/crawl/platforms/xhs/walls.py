@@ -14,7 +14,7 @@ from backend.domain.challenge import ChallengeKind
 from backend.domain.text import Text
 
 CAPTCHA = Refusal(
-    "CAPTCHA",
+    "NEEDS_CAPTCHA",
     Text("小红书要求完成验证", "Xiaohongshu asks for a verification"),
     Text("在浏览器中打开小红书，完成验证后点“继续”", "Open Xiaohongshu in the browser, solve it, then resume"),
     needs=ChallengeKind.CAPTCHA,
@@ -69,6 +69,15 @@ _CODES: Mapping[int, Refusal] = {
     -510_001: NOTE_HIDDEN,
 }
 _MAX_WORDS = 80
+_MISSING = 404
+# What only a wall shows, and the picture to scan in it.
+WALLS = (
+    (".login-container", LOGIN),
+    (".red-captcha-slider", CAPTCHA),
+    (".red-captcha-container", CAPTCHA),
+    ("#red-captcha", CAPTCHA),
+)
+QR_CODES = (".login-container .qrcode-img", ".qrcode-img")
 _LOGIN_PATHS = ("/login", "/website-login/login", "/website-login/qrcode")
 _CAPTCHA_PATHS = ("/website-login/captcha", "/web-login/captcha", "/captcha")
 
@@ -97,6 +106,13 @@ def read_answer(
     if value is None:
         return UNREADABLE if body.lstrip()[:1] in {b"{", b"["} else EMPTY_ANSWER
     return _data_of(envelope)
+
+
+def status_of_page(status: int) -> Refusal | None:
+    """Return what the HTTP status of a page itself means, or None when it is a good one."""
+    if status == _MISSING:
+        return NOTE_GONE
+    return _STATUSES.get(status) or refusal_of_status(status)
 
 
 def wall_of_url(url: str) -> Refusal | None:

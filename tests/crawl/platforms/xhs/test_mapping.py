@@ -156,8 +156,10 @@ def test_full_profile_is_kept_when_asked_for() -> None:
 def test_unknown_fields_are_kept() -> None:
     extra = post({**NOTE, "brand_new": {"a": [1]}}).extra
 
-    assert extra["brand_new"] == {"a": [1]}
-    assert (extra["type"], extra["updated_at"]) == ("normal", "2023-11-14T22:21:40.000Z")
+    assert extra == {
+        **{"brand_new": {"a": [1]}, "share_info": {"un_share": False}, "interact_info": {"liked": False}},
+        **{"type": "normal", "updated_at": "2023-11-14T22:21:40.000Z"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,10 @@ def test_comment_hangs_on_its_note() -> None:
 
 def test_comment_is_read_from_both_spellings() -> None:
     assert comment(COMMENT) == comment(camel(COMMENT))
+
+
+def test_comment_keeps_what_nobody_reads() -> None:
+    assert comment({**COMMENT, "brand_new": 1}).item.extra == {"brand_new": 1}
 
 
 def test_replies_that_come_along_hang_on_what_they_answer() -> None:

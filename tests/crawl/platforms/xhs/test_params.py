@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from backend.core.settings import SettingsError
 from backend.crawl.platforms.xhs import create
 from backend.crawl.platforms.xhs.params import CreatorParams, DetailParams, SearchParams
 from backend.services.field_problems import problems_of
@@ -76,10 +77,22 @@ def test_limit_says_that_it_is_per_keyword() -> None:
     assert "per keyword" in limit["x-i18n"]["en"].lower()
 
 
-def test_xhs_is_listed_as_not_built() -> None:
-    state = create({}).availability()
+def test_nothing_but_a_browser_is_needed() -> None:
+    platform = create({})
 
-    assert (state.available, state.reason) == (False, "NOT_BUILT")
+    assert (platform.info.needs_browser, platform.availability().available) == (True, True)
+
+
+def test_base_url_of_the_settings_is_trusted() -> None:
+    platform = create({"XHS_BASE_URL": "https://www.rednote.com/"})
+
+    assert platform.info.trusted_origins == ("https://www.rednote.com",)
+
+
+@pytest.mark.parametrize("wrong", [{"XHS_BASE_URL": "ftp://x"}, {"XHS_BASE_URL": "xhs"}, {"XHS_MIN_INTERVAL_S": "-1"}])
+def test_setting_that_cannot_be_used_is_named(wrong: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        create(wrong)
 
 
 def test_title_is_made_of_the_keywords() -> None:
