@@ -5,16 +5,20 @@ import contextlib
 import random
 import re
 import secrets
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from loguru import logger
 
 from backend.core.http import NetworkPolicy
 from backend.crawl.browser.calls import Calls, finished
 from backend.crawl.browser.capture import Listen
 from backend.crawl.browser.errors import no_browser
 from backend.crawl.browser.options import BrowserOptions, Limits, NoBrowser, Way, availability_of, find_way
+from backend.crawl.browser.ownership import FolderLock, reap
 from backend.crawl.browser.pace import Pace
 from backend.crawl.browser.process import BrowserProcess, Plan
 from backend.crawl.browser.rules import NavigationRules
@@ -29,7 +33,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 @dataclass(frozen=True, slots=True)
 class LiveBrowsers:
-    """What is held right now."""
+    """What is held right now; a browser counts until nothing of it is left."""
 
     tabs: int
     browsers: int
@@ -66,16 +70,23 @@ class Browsers:
         self._chance = chance or random.Random()  # noqa: S311 - a hand's jitter, nothing secret
         self._rules = NavigationRules(policy)
         self._shared: dict[str, _Shared] = {}
+        # By profile, those that are ending too: the next browser waits until its profile is free.
+        self._processes: dict[str, list[BrowserProcess]] = {}
         self._tabs: set[Tab] = set()
         self._is_open = False
         self._calls = Calls()
         self._driver_turn = asyncio.Lock()
         self._places = asyncio.Semaphore(options.max_tabs)
+        self._run = folder / _RUN / secrets.token_hex(6)
+        self._owned: FolderLock | None = None
 
     # -- the life of the pool ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Take orders from now on."""
+        """Take orders from now on; end what a server that was killed has left running."""
+        ended = reap(self._folder / _RUN)
+        if ended:
+            logger.warning("ended what a killed server had left of its browsers: {} programs", ended)
         self._is_open = True
 
     async def stop(self) -> None:
@@ -87,11 +98,18 @@ class Browsers:
         browsers = [self._calls.own(self._close(key, one), name="browser:stop") for key, one in self._shared.items()]
         for end in browsers:
             await finished(end)
+        for name in self._processes:
+            for process in self._not_ended(name):
+                await finished(self._calls.own(process.end(), name="browser:left"))
         await self._calls.settle(limit_s=self._limits.kill_s)
+        if self._owned is not None:
+            shutil.rmtree(self._run, ignore_errors=True)
+            self._owned.release()
+            self._owned = None
 
     def live(self) -> LiveBrowsers:
         """Return how many tabs and browsers are open."""
-        return LiveBrowsers(len(self._tabs), len(self._shared))
+        return LiveBrowsers(len(self._tabs), sum(len(self._not_ended(name)) for name in self._processes))
 
     def availability(self) -> Availability:
         """Return whether a tab could be opened, as far as this machine's files tell."""
@@ -174,14 +192,30 @@ class Browsers:
             options=self._options,
             limits=self._limits,
             rules=self._rules,
-            folder=self._folder / _RUN / secrets.token_hex(6),
+            folder=self._own_folder() / secrets.token_hex(6),
             profile=self._folder / name,
         )
         process = BrowserProcess(plan, self._calls, self._driver_turn)
-        shared = _Shared(process, self._calls.own(process.start(), name=f"browser:{name}"))
+        before = self._not_ended(name)
+        self._processes[name] = [*before, process]
+        shared = _Shared(process, self._calls.own(_start_after(before, process), name=f"browser:{name}"))
         self._shared[name] = shared
         process.on_gone = lambda: self._lost(shared)
         return shared
+
+    def _not_ended(self, name: str) -> list[BrowserProcess]:
+        return [one for one in self._processes.get(name, []) if not one.ended.is_set()]
+
+    def _own_folder(self) -> Path:
+        """Return the folder where this process notes what it starts; made and locked with the first browser."""
+        if self._owned is None:
+            owned = FolderLock(self._run)
+            while not owned.try_take():
+                # Another server, starting, took it for a dead one's.
+                self._run = self._folder / _RUN / secrets.token_hex(6)
+                owned = FolderLock(self._run)
+            self._owned = owned
+        return self._run
 
     def _let_go(self, shared: _Shared) -> None:
         shared.users -= 1
@@ -217,6 +251,12 @@ class Browsers:
             await shared.process.stop()
         else:
             await self._drop(shared)
+
+
+async def _start_after(before: Sequence[BrowserProcess], process: BrowserProcess) -> None:
+    for one in before:
+        await one.ended.wait()
+    await process.start()
 
 
 def _folder_name(text: str) -> str:

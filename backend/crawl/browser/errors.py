@@ -62,6 +62,17 @@ def not_launched(detail: str) -> NeedsPersonError:
     return NeedsPersonError(_NOT_CONNECTED, message, action=_LAUNCH_ADVICE)
 
 
+def profile_taken(name: str) -> NeedsPersonError:
+    """Another server has this account's browser open."""
+    message = Text(
+        f"另一个服务正在使用这个账号的浏览器: {name}", f"Another server has this account's browser open: {name}"
+    )
+    advice = Text(
+        "停掉那个服务，或给它另一个 DATA_DIR，然后点“继续”", "Stop that server or give it its own DATA_DIR, then resume"
+    )
+    return NeedsPersonError(_NOT_CONNECTED, message, action=advice)
+
+
 def launched_late() -> TaskFailedError:
     """The browser did not come up within the limit."""
     message = Text("浏览器启动超时", "The browser took too long to start")

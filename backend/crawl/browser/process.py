@@ -15,9 +15,10 @@ from loguru import logger
 
 from backend.crawl.browser.bound import Noted, Starters, is_group_alive, noted_in
 from backend.crawl.browser.calls import Calls, finished
-from backend.crawl.browser.errors import browser_gone, launched_late, not_attached, not_launched
+from backend.crawl.browser.errors import browser_gone, launched_late, not_attached, not_launched, profile_taken
 from backend.crawl.browser.gate import BrowserGate
 from backend.crawl.browser.options import DEFAULT_CDP_URL, BrowserOptions, Found, Limits, Way
+from backend.crawl.browser.ownership import FolderLock, free_profile
 from backend.crawl.browser.rules import NavigationRules
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Plan:
 
 
 class BrowserProcess:
-    """A browser with its driver. `gone` is set when it has ended, whoever ended it."""
+    """A browser with its driver. `gone`: it can be used no more, whoever ended it. `ended`: nothing of it is left."""
 
     def __init__(self, plan: Plan, calls: Calls, driver_turn: asyncio.Lock) -> None:
         """`driver_turn`: drivers are started one at a time, see driver.start."""
@@ -54,6 +55,7 @@ class BrowserProcess:
         self._calls = calls
         self._driver_turn = driver_turn
         self._starters = Starters(plan.folder)
+        self._profile_lock = FolderLock(plan.profile)
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._context: BrowserContext | None = None
@@ -61,6 +63,7 @@ class BrowserProcess:
         self._end: asyncio.Task[None] | None = None
         self.gate: BrowserGate | None = None
         self.gone = asyncio.Event()
+        self.ended = asyncio.Event()
         self.on_gone: Callable[[], None] = lambda: None
 
     @property
@@ -108,6 +111,7 @@ class BrowserProcess:
         from backend.crawl.browser import driver  # noqa: PLC0415 - the extra may not be installed
 
         limits = self._plan.limits
+        self._refuse_when_ending()
         try:
             async with self._driver_turn:
                 self._playwright = await self._call(lambda: driver.start(self._node()), limits.launch_s, "driver")
@@ -151,7 +155,9 @@ class BrowserProcess:
         program = plan.found.program
         if program is None:
             raise RuntimeError("a browser that is launched has a program")
-        plan.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self._profile_lock.try_take():
+            raise profile_taken(plan.profile.name)
+        free_profile(plan.profile)
         is_headless = self.way is Way.HEADLESS
         # SIGTERM, so that it writes its cookies when its driver dies.
         starter = self._starters.make("browser", program, dies_by=signal.SIGTERM)
@@ -255,6 +261,8 @@ class BrowserProcess:
             await asyncio.wait({stopping}, timeout=limit_s)
         await self._have_left(["browser", "driver"], within_s=limit_s)
         shutil.rmtree(self._plan.folder, ignore_errors=True)
+        self._profile_lock.release()
+        self.ended.set()
 
     async def _have_left(self, roles: Sequence[str], *, within_s: float) -> bool:
         """Wait until none of these programs runs; False when one still does. Nobody tells of others' children."""

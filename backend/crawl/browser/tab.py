@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REDIRECTS = range(300, 400)
+# What gzip or brotli make of nothing is no longer.
+_CODED_NOTHING_BYTES = 32
+# A page that is closed or replaced says so a moment before it is known why.
+_WORD_OF_END_S = 0.5
 _SIZE_OF_SCREEN = "() => [innerWidth, innerHeight]"
 
 
@@ -308,12 +312,10 @@ class Tab:
             task.add_done_callback(self._reading.discard)
 
     async def _read(self, response: "Response", path: str) -> None:
-        limits = self._order.limits
-        reason: str | None
         try:
-            body = await self._calls.within(response.body, limit_s=limits.body_s, name="tab:bytes")
+            body = await self._body_of(response)
         except TimeoutError:
-            reason = self._answers.drop("slow")
+            reason: str | None = self._answers.drop("slow")
         except self._process.foreign_error:
             reason = self._answers.drop("broken")
         else:
@@ -329,6 +331,19 @@ class Tab:
                 "warning", f"页面的一次应答没有保留 / an answer of the page was not kept: {reason}", path=path
             )
         self._has_changed.set()
+
+    async def _body_of(self, response: "Response") -> bytes:
+        """Return the body. Raises TimeoutError, and Playwright's error when it cannot be had any more."""
+        limit_s = self._order.limits.body_s
+        try:
+            return await self._calls.within(response.body, limit_s=limit_s, name="tab:bytes")
+        except self._process.foreign_error:
+            # The DevTools protocol has no words for an empty body: it says that there is none (measured).
+            sizes = await self._calls.within(response.request.sizes, limit_s=limit_s, name="tab:sizes")
+            is_coded = "content-encoding" in response.headers
+            if sizes["responseBodySize"] <= (_CODED_NOTHING_BYTES if is_coded else 0):
+                return b""
+            raise
 
     # -- the rest ------------------------------------------------------------------------------------------------
 
@@ -346,6 +361,11 @@ class Tab:
             self._refuse_when_gone()
             raise page_hung(what, limit_s, url or self.url) from None
         except self._process.foreign_error as error:
+            if "ERR_ABORTED" in str(error):
+                self._has_changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_WORD_OF_END_S):
+                        await self._wait_for_change()
             raise self._explained(str(error), what=what, url=url) from error
 
     def _explained(self, detail: str, *, what: str = "open", url: str | None = None) -> Exception:
