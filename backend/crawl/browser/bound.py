@@ -1,5 +1,6 @@
 """Programs that are noted down before they begin and die with whoever started them (bound_program.py)."""
 
+import asyncio
 import contextlib
 import os
 import shlex
@@ -11,6 +12,7 @@ from pathlib import Path
 
 _BOUND_PROGRAM = Path(__file__).with_name("bound_program.py")
 _SUFFIX = ".pid"
+_POLL_S = 0.2
 # Zombies, and what is just being removed.
 _ENDED = {"Z", "X"}
 
@@ -68,6 +70,25 @@ def noted_in(folder: Path, role: str = "*") -> list[Noted]:
             pid, started = record.read_text("ascii").split()
             found.append(Noted(int(pid), started))
     return found
+
+
+async def until_ended(pid: int) -> None:
+    """Wait until a process has ended; cancelling the wait leaves it alone."""
+    if sys.platform == "linux":
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            loop.add_reader(fd, ended.set)
+            await ended.wait()
+        finally:
+            loop.remove_reader(fd)
+            os.close(fd)
+    else:
+        while is_group_alive(pid):  # noqa: ASYNC110 - nobody tells of others' processes there
+            await asyncio.sleep(_POLL_S)
 
 
 def is_group_alive(leader_pid: int) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from backend.crawl.browser.bound import Noted, Starters, is_group_alive, noted_in
+from backend.crawl.browser.bound import Noted, Starters, is_group_alive, noted_in, until_ended
 from backend.crawl.browser.calls import Calls, finished
 from backend.crawl.browser.errors import browser_gone, launched_late, not_attached, not_launched, profile_taken
 from backend.crawl.browser.gate import BrowserGate
@@ -64,6 +64,7 @@ class BrowserProcess:
         self.gate: BrowserGate | None = None
         self.gone = asyncio.Event()
         self.ended = asyncio.Event()
+        self._watching: list[asyncio.Task[None]] = []
         self.on_gone: Callable[[], None] = lambda: None
 
     @property
@@ -116,6 +117,7 @@ class BrowserProcess:
             async with self._driver_turn:
                 self._playwright = await self._call(lambda: driver.start(self._node()), limits.launch_s, "driver")
             self._refuse_when_ending()
+            self._watching = [self._calls.own(self._watch_over(one), name="browser:watch") for one in self._drivers()]
             await (self._attach() if self.way is Way.ATTACH else self._launch())
         except driver.Error as error:
             raise self._not_started(str(error)) from error
@@ -202,6 +204,14 @@ class BrowserProcess:
         event = "close" if ends is self._context else "disconnected"
         ends.on(event, lambda _: self._has_gone())
 
+    def _drivers(self) -> list[Noted]:
+        return noted_in(self._plan.folder, "driver")
+
+    async def _watch_over(self, driver: Noted) -> None:
+        # Playwright itself tells nobody that its driver has died.
+        await until_ended(driver.pid)
+        self._has_gone()
+
     def _has_gone(self) -> None:
         if not self.gone.is_set():
             self.gone.set()
@@ -247,6 +257,8 @@ class BrowserProcess:
     async def _end_all(self, grace_s: float) -> None:
         self._is_leaving = True
         self._has_gone()
+        for watch in self._watching:
+            watch.cancel()
         if not await self._have_left(["browser"], within_s=grace_s):
             logger.debug("a browser is killed: {}", self._plan.folder.name)
         stopping = None
