@@ -41,7 +41,7 @@ async def update_all(
     if database.is_memory:
         return await _one_by_one(database, collection, changes)
     operations = [UpdateOne(one.filter, one.update, upsert=one.is_upsert) for one in changes]
-    result = await database.do(collection.bulk_write(operations, ordered=False))
+    result = await database.batch(lambda: collection.bulk_write(operations, ordered=False))
     return Changed(result.matched_count, result.upserted_count)
 
 
@@ -55,7 +55,7 @@ async def insert_new(
         return sum([await _inserted(database, collection, document) for document in documents])
     operations = [InsertOne(document) for document in documents]
     try:
-        result = await database.do(collection.bulk_write(operations, ordered=False))
+        result = await database.batch(lambda: collection.bulk_write(operations, ordered=False))
     except BulkWriteError as error:
         if any(one["code"] != _DUPLICATE_KEY for one in error.details["writeErrors"]):
             raise
