@@ -109,8 +109,10 @@ class SiteCrawl:
             items=items,
             keeps_links=not is_final,
         )
-        await writer.store(left if is_final else _few_links(left))
-        await rows.put_back(lease, self._frontier.unstarted())
+        # Rows that were never started are none of those that are stored.
+        await asyncio.gather(
+            writer.store(left if is_final else _few_links(left)), rows.put_back(lease, self._frontier.unstarted())
+        )
         if is_final:
             await rows.abort(lease)
         else:

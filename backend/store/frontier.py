@@ -4,6 +4,7 @@ A row carries the fence of the run that took it up, and is finished only under t
 to be counted: `books` counts the rows themselves.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -202,7 +203,7 @@ class FrontierStore:
         """Queue again rows that were taken and never started: they count as never taken up."""
         if not rows:
             return
-        for was_taken in (False, True):
+        for was_taken in {row.was_taken for row in rows}:
             ids = [_id(lease.task_id, row.fingerprint) for row in rows if row.was_taken is was_taken]
             ours = {"_id": {"$in": ids}, "state": "in_flight", "fence": lease.fence}
             change = {"$set": {"state": "queued", "fence": None, "taken": was_taken}}
@@ -303,13 +304,12 @@ class FrontierStore:
         return PageList(tuple(_page(document) for document in shown), next_cursor)
 
     async def _end_taken(self, lease: Lease, ending: Document) -> int:
-        ended = 0
         ours = {"task_id": lease.task_id, "state": "in_flight", "fence": {"$lte": lease.fence}}
         waiting = {"task_id": lease.task_id, "state": "queued", "taken": True}
-        for query in (ours, waiting):
-            change = {"$set": {**ending, "not_before": None}}
-            ended += (await self._db.do(self._rows.update_many(query, change))).modified_count
-        return ended
+        change = {"$set": {**ending, "not_before": None}}
+        # A cancel waits for them, and no row is both.
+        both = [self._db.do(self._rows.update_many(query, change)) for query in (ours, waiting)]
+        return sum(ended.modified_count for ended in await asyncio.gather(*both))
 
     @property
     def _rows(self) -> Any:
