@@ -81,17 +81,17 @@ class EndRecorder:
             cancel = replace(seen, ended_at=now, released=run.released, saved=books_of(run).stored)
             ending = self._balanced(run, Ending(TaskStatus.CANCELLED, _CANCELLED))
             was = replace(run.task, status=TaskStatus.CANCELLING)
-            took = await self._tasks.finish(
+            run.record = await self._tasks.finish(
                 *(was, run.mine, ending),
                 books=books_of(run),
                 progress=replace(run.progress, eta_s=None),
                 cancel=cancel,
                 cancel_latency_ms=latency_ms,
             )
-            if took:
+            if run.record is not None:
                 saved = books_of(run).stored
                 logger.info("✅ 任务已取消: {}, 用时 {:.0f} ms, 已保存 {} 条", run.task_id, latency_ms, saved)
-            return took
+            return run.record is not None
 
         return record
 
@@ -101,9 +101,10 @@ class EndRecorder:
 
         async def record() -> bool:
             progress = replace(run.progress, eta_s=None)
-            took = await self._tasks.finish(
+            run.record = await self._tasks.finish(
                 *(run.task, run.mine, balanced), books=books_of(run), progress=progress, is_dead=is_dead
             )
+            took = run.record is not None
             if took and balanced.error is not None:
                 logger.error("❌ 任务执行失败: {}, {}", run.task_id, balanced.error.name)
             elif took:

@@ -46,6 +46,8 @@ class Run:
         self.good_beat_at = clock.elapsed()
         self.is_ending = False
         self.ended = asyncio.Event()
+        # The task as its end was recorded; None before, and when it was not this run that ended it.
+        self.record: Task | None = None
         self.progress = replace(task.progress, stage=Stage.START)
         self.books: Books | None = None
         self.is_progress_dirty = False

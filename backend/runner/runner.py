@@ -5,7 +5,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loguru import logger
 
@@ -15,7 +15,7 @@ from backend.core.crash_points import crash_point
 from backend.core.database import Database
 from backend.domain.errors import LeaseLostError, StoreUnavailableError
 from backend.domain.execution import Executor
-from backend.domain.task import Lease, StopReason, Task, TaskKind
+from backend.domain.task import CancelRecord, Lease, StopReason, Task, TaskKind
 from backend.runner.backlog import Backlog
 from backend.runner.bridge import ThreadPool
 from backend.runner.cancellation import CancelFlags
@@ -160,10 +160,13 @@ class Runner:
         """Whether to schedule this new task at once: a slot is free and nothing older waits."""
         return not self.is_draining and task.platform not in self.backlog and self.slots.has_free(task.platform)
 
-    def stop_run(self, task_id: str, reason: StopReason) -> bool:
-        """Stop a run of this process; False when there is none."""
+    def stop_run(self, task_id: str, reason: StopReason, *, cancel: CancelRecord | None = None) -> bool:
+        """Stop a run of this process; False when there is none. `cancel` is who asked, where that is known."""
         run = self._runs.get(task_id)
         if run is not None:
+            if cancel is not None:
+                # Its end need not read it first.
+                run.task = replace(run.task, cancel=cancel)
             run.stop(reason)
         return run is not None
 

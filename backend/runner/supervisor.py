@@ -11,7 +11,7 @@ from typing import TypeVar
 from loguru import logger
 
 from backend.core.clock import Clock
-from backend.core.database import ahead_of_journal, settle, writes_counted
+from backend.core.database import ahead_of_journal, first_in_line, settle, writes_counted
 from backend.domain.errors import LeaseLostError, StoreUnavailableError, is_loop_closed
 from backend.domain.execution import Execution, Executor
 from backend.domain.task import Ending, StopReason, Task, TaskKind, TaskStatus
@@ -152,7 +152,9 @@ class Supervisor:
 
         with ahead_of_journal():
             # The end itself follows, and is journalled.
-            is_concluded = await self._step(run, self.repeated(run, conclude))
+            is_concluded, _ = await asyncio.gather(
+                self._step(run, self.repeated(run, conclude)), self._store_lines(run)
+            )
         if not is_concluded and reason in _TOLD_TO_STOP and not self._is_lost(run):
             # Its open job must have been asked about, and its books counted, whatever went wrong here.
             await self._conclude_without_body(run)
@@ -178,8 +180,7 @@ class Supervisor:
         return run.reason is StopReason.LEASE_LOST or run.is_stale
 
     async def _hand_in(self, run: Run, record: Record) -> None:
-        with ahead_of_journal():
-            await self._step(run, self.repeated(run, lambda: self._board.flush(run)))
+        await self._store_lines(run)
         run.is_ending = True
         if await self._step(run, self.repeated(run, record)) is not False:
             return
@@ -197,6 +198,10 @@ class Supervisor:
         if run.has_shown and not run.is_parked and not self._is_lost(run):
             await self._step(run, self.repeated(run, lambda: self._desk.clear(run)))
 
+    async def _store_lines(self, run: Run) -> None:
+        with ahead_of_journal():
+            await self._step(run, self.repeated(run, lambda: self._board.flush(run)))
+
     def _is_mine(self, run: Run, task: Task) -> bool:
         return (task.worker_id, task.fence) == (run.mine.worker_id, run.mine.fence)
 
@@ -210,7 +215,7 @@ class Supervisor:
 
     async def _step(self, run: Run, work: Awaitable[T]) -> T | None:
         """Await one step in a task of its own; its failure is logged, and the record goes on without it."""
-        with writes_counted(run.writes):
+        with writes_counted(run.writes), first_in_line():
             step = asyncio.ensure_future(_awaited(work))
         await asyncio.wait({step})
         error = error_of(step)

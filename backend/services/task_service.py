@@ -23,6 +23,7 @@ from backend.domain.errors import (
 )
 from backend.domain.task import NewTask, StopReason, Task, TaskStatus
 from backend.domain.text import Text
+from backend.runner.run import Run
 from backend.runner.runner import Runner
 from backend.services.event_hub import EventHub
 from backend.services.task_requests import TaskDrafter, TaskRequest, body_hash
@@ -211,9 +212,10 @@ class TaskService:
                 left_s = end - self._clock.elapsed()
                 if left_s <= 0 or (self._runner.is_draining and not self._runner.is_live(task_id)):
                     break
-                await self._pause(task_id, rung, left_s)
+                run = self._runner.run_of(task_id)
+                await self._pause(run, rung, left_s)
                 rung.clear()
-                task = await self.get(task_id)
+                task = await self.get(task_id) if run is None or run.record is None else run.record
         return task
 
     async def counts(self) -> Mapping[TaskStatus, int]:
@@ -237,8 +239,8 @@ class TaskService:
                 return task
         else:
             logger.info("🛑 任务已标记为取消: {}", task_id)
-        await self._make_known(task)
-        await self._tasks.keep(task_id)
+        self._stop_here(task)
+        await asyncio.gather(self._flag(task_id), self._tasks.keep(task_id))
         if task.status is TaskStatus.CANCELLED:
             return await self._settled(task)
         if wait_s > 0:
@@ -278,16 +280,18 @@ class TaskService:
 
     # -- below ---------------------------------------------------------------------------------------------------
 
-    async def _make_known(self, task: Task) -> None:
-        self._runner.stop_run(task.task_id, StopReason.USER)
+    def _stop_here(self, task: Task) -> None:
+        self._runner.stop_run(task.task_id, StopReason.USER, cancel=task.cancel)
         if task.status is TaskStatus.CANCELLING and task.worker_id is None:
             # Nobody runs it, and its provider has a job open.
             self._runner.start_abandon(task)
+
+    async def _flag(self, task_id: str) -> None:
         try:
             async with asyncio.timeout(_FLAG_WITHIN_S):
-                await self._cache.flag_cancel(task.task_id)
+                await self._cache.flag_cancel(task_id)
         except (CacheUnavailableError, TimeoutError):
-            logger.warning("Redis does not answer: the cancel of {} reaches other servers by the beat", task.task_id)
+            logger.warning("Redis does not answer: the cancel of {} reaches other servers by the beat", task_id)
 
     async def _forget_challenge(self, task: Task) -> None:
         was_waiting = bool(task.history) and task.history[-1].from_status == TaskStatus.WAITING
@@ -320,10 +324,9 @@ class TaskService:
     def _watching(self, task_id: str) -> AbstractContextManager[asyncio.Event]:
         return nullcontext(asyncio.Event()) if self._hub is None else self._hub.watching(task_id)
 
-    async def _pause(self, task_id: str, rung: asyncio.Event, left_s: float) -> None:
+    async def _pause(self, run: Run | None, rung: asyncio.Event, left_s: float) -> None:
         """Wait until the task is rung for, its run here ends, or it is time to look."""
         is_told = self._hub is not None and self._hub.is_connected
-        run = self._runner.run_of(task_id)
         events = (rung,) if run is None else (rung, run.ended)
         await first_of(*events, timeout_s=min(_LOOK_EVERY_S if is_told else _LOOK_ALONE_EVERY_S, left_s))
 

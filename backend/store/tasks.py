@@ -209,13 +209,8 @@ class TaskStore:
             **{"status": "waiting", "notice": document_of(notice), "message": document_of(notice.message)},
             **{"books": document_of(books), "updated_at": now},
         }
-        return await self._leave(
-            lease,
-            {"status": "running"},
-            values,
-            entry_of(now, ("running", "waiting"), "waiting", task.attempt),
-            attempt=-1,
-        )
+        entry = entry_of(now, ("running", "waiting"), "waiting", task.attempt)
+        return await self._leave(lease, {"status": "running"}, values, entry, attempt=-1) is not None
 
     async def give_back(
         self, task: Task, lease: Lease, *, reason: str, run_at: datetime, books: Books, error: TaskError | None = None
@@ -230,7 +225,8 @@ class TaskStore:
         if error is not None:
             values["error"] = document_of(error)
         entry = entry_of(now, ("running", "pending"), reason, task.attempt, lease.worker_id)
-        return await self._leave(lease, {"status": "running"}, values, entry, attempt=-1 if reason == "drain" else 0)
+        attempt = -1 if reason == "drain" else 0
+        return await self._leave(lease, {"status": "running"}, values, entry, attempt=attempt) is not None
 
     async def finish(
         self,
@@ -243,8 +239,8 @@ class TaskStore:
         is_dead: bool = False,
         cancel: CancelRecord | None = None,
         cancel_latency_ms: float | None = None,
-    ) -> bool:
-        """Record the one end of a task; False when the lease is lost. True also for a repeat."""
+    ) -> Task | None:
+        """Record the one end of a task, and return it, also for a repeat; None when the lease is lost."""
         crash_point("before_finish")
         now = self._clock.now()
         values = {**ended(ending, progress, now), "ended_fence": lease.fence, "dead": is_dead}
@@ -254,14 +250,11 @@ class TaskStore:
         # A cancel may have come since the task was read, and the history says from which state it ended.
         for before in sorted(OWNED, key=lambda status: status != task.status.value):
             entry = entry_of(now, (before, ending.status.value), "ended", task.attempt, lease.worker_id)
-            if await self._leave(lease, {"status": before}, values, entry):
+            if (done := await self._leave(lease, {"status": before}, values, entry)) is not None:
                 crash_point("after_finish")
-                return True
-        row = await self._db.do(self._tasks.find_one({"_id": task.task_id}, announced()))
-        if row is None or row.get("ended_fence") != lease.fence:
-            return False
-        self._changed(row)
-        return True
+                return done
+        row = await self._db.do(self._tasks.find_one({"_id": task.task_id}))
+        return None if row is None or row.get("ended_fence") != lease.fence else self._changed(row)
 
     # -- what callers ask for -----------------------------------------------------------------------------------
 
@@ -460,7 +453,9 @@ class TaskStore:
             self._changed(document)
         return document is not None
 
-    async def _leave(self, lease: Lease, state: Document, values: Document, entry: Document, attempt: int = 0) -> bool:
+    async def _leave(
+        self, lease: Lease, state: Document, values: Document, entry: Document, attempt: int = 0
+    ) -> Task | None:
         update = {
             "$set": {"notice": None, **values, "worker_id": None, "lease_until": None},
             "$inc": {"version": 1, "attempt": attempt},
@@ -468,7 +463,7 @@ class TaskStore:
         }
         if values["status"] == "waiting":
             update["$unset"] = {"deadline_at": ""}
-        return await self._take({**mine(lease), **state}, update)
+        return await self._update({**mine(lease), **state}, update)
 
     async def _requeue(self, task_id: str, from_status: str, reason: str, by: str) -> Task | None:
         now = self._clock.now()

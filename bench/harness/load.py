@@ -111,7 +111,9 @@ class LoadLab(Lab):
 
     async def crawl(self, server: Server) -> Visited:
         """Start one more crawl of the load."""
-        door = await self._doors.door("links", takes_s=self.load.crawls / self.load.pages_per_s)
+        # Each at its own pace: made at one moment, they would else all answer at one moment for ever.
+        takes_s = self.load.crawls / self.load.pages_per_s * self.dice.uniform(0.5, 1.5)
+        door = await self._doors.door("links", takes_s=takes_s)
         task_id = await server.create("web", {**_CRAWL, "start_urls": [door.url]}, type="site")
         server.background.add(task_id)
         self.crawls.append(Visited(Target(task_id, lambda: door.arrivals), door))

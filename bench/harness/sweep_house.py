@@ -21,7 +21,7 @@ from backend.crawl.fetch import FetchLimits
 from backend.crawl.platform import CrawlTools
 from backend.crawl.platforms.web import WebPlatform
 from backend.crawl.visit import Manners
-from backend.domain.task import NewTask, StopReason, Task, TaskKind
+from backend.domain.task import CancelRecord, NewTask, StopReason, Task, TaskKind
 from backend.generate.executor import GenerateExecutor
 from backend.generate.provider import GenerateTools
 from backend.generate.providers import cogvideox, storyboard
@@ -78,7 +78,7 @@ class ProbedTaskStore(TaskStore):
 
     before_end: Callable[[], None] = staticmethod(lambda: None)
 
-    async def finish(self, *given: Any, **named: Any) -> bool:
+    async def finish(self, *given: Any, **named: Any) -> Task | None:
         """Look around, then write."""
         self.before_end()
         return await super().finish(*given, **named)
@@ -89,9 +89,9 @@ class NoticedRunner(Runner):
 
     on_stop: Callable[[], None] = staticmethod(lambda: None)
 
-    def stop_run(self, task_id: str, reason: StopReason) -> bool:
+    def stop_run(self, task_id: str, reason: StopReason, *, cancel: CancelRecord | None = None) -> bool:
         """Stop it as ever."""
-        stopped = super().stop_run(task_id, reason)
+        stopped = super().stop_run(task_id, reason, cancel=cancel)
         self.on_stop()
         return stopped
 

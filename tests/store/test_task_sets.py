@@ -132,7 +132,7 @@ async def test_set_cancel_and_a_rival_step_leave_one_truth(desk: Desk, sets: Tas
 
     async def step(task: Task) -> bool:
         if rival == "finish":
-            return await desk.store.finish(task, lease_of(task), DONE, books=Books())
+            return await desk.store.finish(task, lease_of(task), DONE, books=Books()) is not None
         claimed = await desk.store.claim(task, worker_id="w-1", claim_id=task.task_id, lease_s=LEASE_S)
         return claimed is not None
 
