@@ -108,6 +108,19 @@ async def test_a_body_over_its_limit_is_too_large(field: Field) -> None:
         await repeated(field, "page", max_body_bytes=len(PAGE) - 1).send()
 
 
+async def test_a_body_without_a_length_is_counted_when_it_comes_in_one_piece(field: Field) -> None:
+    with pytest.raises(TooLarge):
+        await repeated(field, "no-length", max_body_bytes=499).send()
+
+
+async def test_a_body_without_a_length_is_whole_when_the_connection_ends(field: Field) -> None:
+    plain = await field.gate.trusted(field.server.origin()).get(field.server.url("no-length"))
+
+    answer = await repeated(field, "no-length").send()
+
+    assert answer.content == plain.content != b""
+
+
 async def test_a_redirect_is_an_answer(field: Field) -> None:
     answer = await repeated(field, f"redirect/302/{field.server.url('ok')}").send()
 

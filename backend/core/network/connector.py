@@ -1,8 +1,8 @@
 """Where we lean on aiohttp's inside: its connector without its session, and its response protocol.
 
 Used of what is not public: the connector's protocol factory, its store of waiting connections, the shape it
-expects of a request, the fields of its connection key, the protocol's payload and drain helper. aiohttp is
-pinned to a minor version; tests/core/test_http*.py decide about every upgrade.
+expects of a request, the fields of its connection key, the protocol's payload and drain helper, a payload's
+buffer. aiohttp is pinned to a minor version; tests/core/test_http*.py decide about every upgrade.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest, ConnectionKey
+from aiohttp.streams import StreamReader
 from yarl import URL
 
 from backend.core.network.addresses import literal_address
@@ -174,6 +175,15 @@ class ResponseProtocol(ResponseHandler):
     async def drain(self) -> None:
         """Wait until the peer has taken enough of what was written. Raises ConnectionError."""
         await self._drain_helper()
+
+
+def rest_of(payload: StreamReader) -> bytes:
+    """Take what is left of a body that came to its end; `readany` would feed the parser once more for each piece."""
+    if payload.at_eof():
+        return b""
+    rest = b"".join(payload._buffer)
+    payload._buffer.clear()
+    return rest
 
 
 class GuardedConnector(aiohttp.TCPConnector):

@@ -8,6 +8,7 @@ import aiohttp
 import httpx
 from aiohttp.http_exceptions import HttpProcessingError
 
+from backend.core.network.connector import rest_of
 from backend.core.network.decoding import CHUNK_BYTES, CodingError, Decoder
 from backend.core.network.errors import (
     BrokenAnswer,
@@ -132,6 +133,13 @@ class Exchange:
             return await self._payload.readany()
         except _LOST as error:
             raise self._failure(error) from error
+
+    def rest(self) -> bytes | None:
+        """Return what is left of the body as it came over the wire, None when it is not all here."""
+        payload = self._payload
+        if payload is None or not payload.is_eof() or payload.exception() is not None:
+            return None
+        return rest_of(payload)
 
     def _start_upload(self) -> None:
         self._upload = self._loop.create_task(self._write_body(), name="http upload")
@@ -279,6 +287,10 @@ class Body(httpx.AsyncByteStream):
 
     async def whole(self) -> bytes:
         """Read the body to its end. Raises GateError."""
+        # Most answers to a poll arrive in one piece: then nothing has to be waited for.
+        if self._decoder is None and (rest := self._exchange.rest()) is not None:
+            self._count_wire(rest)
+            return rest
         return b"".join([piece async for piece in self])
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import ssl
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
 
@@ -285,9 +284,9 @@ class GateTransport(httpx.AsyncBaseTransport):
         limit_bytes = int(request.extensions.get("max_body_bytes", self._limits.max_body_bytes))
         headers = list(message.raw_headers)
         has_body = request.method != "HEAD"
-        if has_body and any(length > limit_bytes for length in _lengths(headers)):
+        announced_bytes, codings = _framing(headers)
+        if has_body and announced_bytes > limit_bytes:
             raise exchange.error(TooLarge, f"the body is announced over {limit_bytes} bytes")
-        codings = codings_of([v.decode("latin-1") for k, v in headers if k.lower() == b"content-encoding"])
         decoder = None
         is_raw = bool(request.extensions.get("raw"))
         if has_body and codings and not is_raw:
@@ -310,8 +309,16 @@ class GateTransport(httpx.AsyncBaseTransport):
         await self._closing.close()
 
 
-def _lengths(headers: list[tuple[bytes, bytes]]) -> Iterator[int]:
-    return (int(v) for k, v in headers if k.lower() == b"content-length" and v.isdigit())
+def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[int, list[str]]:
+    """Return the longest length that is announced, 0 when none is, and the content codings."""
+    longest, codings = 0, []
+    for name, value in headers:
+        lower = name.lower()
+        if lower == b"content-length" and value.isdigit():
+            longest = max(longest, int(value))
+        elif lower == b"content-encoding":
+            codings.append(value.decode("latin-1"))
+    return longest, codings_of(codings)
 
 
 def _not_connected(error: Exception, request: httpx.Request) -> GateError:
