@@ -1,6 +1,7 @@
 """Kept connections: used again when clean, never when something unasked came over them."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -122,3 +123,26 @@ async def test_idle_connections_are_few_however_many_servers_there_were() -> Non
     assert 3 <= gate.live().sockets <= 7
     await gate.stop()
     await everywhere.stop()
+
+
+async def _tell_the_port(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer every request with the port its connection comes from, after a moment in which others may come."""
+    port = str(writer.get_extra_info("peername")[1]).encode()
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        while await reader.readuntil(b"\r\n\r\n"):
+            await asyncio.sleep(0.01)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(port), port))
+    writer.close()
+
+
+async def test_after_a_burst_the_connection_used_last_is_used_again(field: Field) -> None:
+    server = await asyncio.start_server(_tell_the_port, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    burst = {(await one).content for one in asyncio.as_completed([field.client.get(url) for _ in range(5)])}
+
+    later = {(await field.client.get(url)).content for _ in range(5)}
+
+    assert (len(burst), len(later)) == (5, 1)
+    server.close()
+    await field.gate.stop()
+    await server.wait_closed()

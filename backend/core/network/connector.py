@@ -223,7 +223,13 @@ class GuardedConnector(aiohttp.TCPConnector):
         return made
 
     async def kept(self, route: Route) -> aiohttp.connector.Connection | None:
-        """Return a waiting connection to `route`, None when there is none. Never suspends."""
+        """Return the last used of the connections waiting for `route`, None when there is none. Never suspends.
+
+        aiohttp would give the one that has waited longest: after a burst all of its connections then stay in use, cold
+        ones in turn, and each is the likelier to have been closed meanwhile.
+        """
+        if waiting := self._conns.get(route.connection_key):
+            waiting.rotate(1)
         return await self._get(route.connection_key, [])
 
     async def open(self, route: Route) -> aiohttp.connector.Connection:
