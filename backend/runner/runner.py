@@ -300,7 +300,6 @@ class Runner:
 
     async def _begin_log(self, run: Run) -> None:
         if run.mine.fence > 1:
-            await self._stores.challenges.drop(run.task_id, fence=run.mine.fence - 1)
             run.next_seq = 1 + await self._stores.events.last_visible_seq(run.task)
             await self._stores.tasks.save_log_start(run.mine, run.next_seq)
 

@@ -41,8 +41,8 @@ class ShownChallenge:
 class ChallengeStore:
     """Collection `challenges`: one document a task, `_id` is the task's, `fence` that of the run that wrote it.
 
-    It counts only while its task is running or waiting with that very fence; so what a zombie or a crash leaves is
-    never shown, and `sweep` removes it. Pictures are binary, 1 MB at most each (domain/challenge.py).
+    It counts only while its task is running or waiting with that very fence: a claim takes it away without a write,
+    what a zombie or a crash leaves is never shown, and `sweep` removes it. Pictures are binary, 1 MB at most each.
     """
 
     def __init__(self, database: Database, *, clock: Clock, announcer: Announcer | None = None) -> None:

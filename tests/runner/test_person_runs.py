@@ -277,16 +277,16 @@ async def until_stage(bench: Bench, stage: Stage) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_crash_is_taken_over_and_the_old_challenge_is_dropped_at_the_claim(
+async def test_crash_is_taken_over_and_the_old_challenge_ends_with_the_claim(
     bench: Bench, database: Database, cache: Cache, clock: Clock
 ) -> None:
     running = await asked(bench, Person())
     other = Bench(database, cache, clock, worker_id="w-2")
     await other.runner.start()
-    seen: list[int] = []
+    seen: list[object] = []
 
     async def look(context: TaskContext) -> Ending:
-        seen.append(await stored(other))
+        seen.append(await other.challenges.of(await other.read()))
         return DONE
 
     other.executor.script = look
@@ -297,9 +297,9 @@ async def test_crash_is_taken_over_and_the_old_challenge_is_dropped_at_the_claim
 
     bench.runner.stop_run("t_1", StopReason.LEASE_LOST)
     await running
-    assert seen == [0]
+    assert seen == [None]
     assert (await other.read()).status is TaskStatus.SUCCEEDED
-    assert (bench.slots.used, await stored(bench)) == (0, 0)
+    assert (bench.slots.used, await other.challenges.sweep(), await stored(bench)) == (0, 1, 0)
     await other.runner.stop()
 
 
