@@ -2,6 +2,7 @@ import { body, client, unwrap } from './client'
 import type { operations } from './generated'
 import type {
   Artifact,
+  Challenge,
   Health,
   Item,
   Listing,
@@ -80,6 +81,12 @@ export function listPages(taskId: string, cursor?: string, signal?: AbortSignal)
 export function listArtifacts(taskId: string, signal?: AbortSignal): Promise<Listing<Artifact>> {
   const params = { path: { task_id: taskId } }
   return unwrap(`${TASKS}/${taskId}/artifacts`, client.GET('/api/v1/tasks/{task_id}/artifacts', { params, signal }))
+}
+
+/** What waits for a person. Raises ApiError 404 when nothing does. */
+export function getChallenge(taskId: string, signal?: AbortSignal): Promise<Challenge> {
+  const params = { path: { task_id: taskId } }
+  return unwrap(`${TASKS}/${taskId}/challenge`, client.GET('/api/v1/tasks/{task_id}/challenge', { params, signal }))
 }
 
 export interface LogRange {

@@ -20,6 +20,7 @@ export type LogLevel = LogLine['level']
 export type LogPage = Omit<Schemas['LogList'], 'next_cursor'>
 export type Text = Schemas['TitleOut']
 export type SetCancelled = Schemas['SetCancelledOut']
+export type Challenge = Schemas['ChallengeOut']
 export type Batch = Schemas['BatchOut']
 export type ErrorField = Schemas['ErrorField']
 

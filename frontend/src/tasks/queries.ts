@@ -1,15 +1,15 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, type MaybeRefOrGetter, toValue } from 'vue'
 
-import { getHealth, getTask, listPlatforms, listTasks } from '@/api/tasks'
-import type { TaskList, TaskListQuery, TaskRecord, TaskStatus } from '@/api/types'
+import { getChallenge, getHealth, getTask, listPlatforms, listTasks } from '@/api/tasks'
+import type { Challenge, TaskList, TaskListQuery, TaskRecord, TaskStatus } from '@/api/types'
 import { ApiError } from '@/api/errors'
 import { isLive } from '@/stream/stream'
 import { remember } from './known'
 import { keys, POLL_ACTIVE_MS, POLL_COUNTS_MS, POLL_IDLE_MS } from './live'
 import { fits } from './membership'
 import { mergeItems, newerRecord } from './merge'
-import { isMoving } from './status'
+import { isChallenged, isMoving } from './status'
 
 /** ms until the next question: soon while something moves or nobody answers, never after what is gone. */
 function pause(error: Error | null, isActive: boolean): number | false {
@@ -87,6 +87,21 @@ export function useTask(taskId: MaybeRefOrGetter<string>) {
       pause(state.error, state.data !== undefined && isMoving(state.data)),
     ) as never,
     retry: (failures, error) => failures < 2 && error instanceof ApiError && error.isOffline,
+  })
+}
+
+/** What waits for a person, asked for only where something may; null when nothing does after all. */
+export function useChallenge(task: MaybeRefOrGetter<TaskRecord>) {
+  return useQuery<Challenge | null>({
+    enabled: () => isChallenged(toValue(task)),
+    // Another code is another version of the task, and closes the page of the one before.
+    queryKey: computed(() => [...keys.part(toValue(task).task_id, 'challenge'), toValue(task).status]),
+    queryFn: ({ signal }) =>
+      getChallenge(toValue(task).task_id, signal).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return null
+        throw error
+      }),
+    refetchInterval: whenNotLive<Challenge | null>(() => POLL_ACTIVE_MS) as never,
   })
 }
 

@@ -28,6 +28,19 @@ export function isMoving(task: Pick<TaskSummary, 'status'>): boolean {
   return MOVING.has(task.status)
 }
 
+/** What only a person can do on a page: the server keeps a picture of it. */
+const ON_A_PAGE: ReadonlySet<string> = new Set(['NEEDS_LOGIN', 'NEEDS_CAPTCHA'])
+
+/** True while the task runs on with its page open for a person. */
+export function isPageOpen(task: Pick<TaskSummary, 'status' | 'progress'>): boolean {
+  return task.status === 'running' && task.progress?.stage === 'needs_person'
+}
+
+/** True when there may be a page to show: open, or left behind by a task that waits. */
+export function isChallenged(task: Pick<TaskSummary, 'status' | 'progress' | 'notice'>): boolean {
+  return isPageOpen(task) || (task.status === 'waiting' && task.notice !== null && ON_A_PAGE.has(task.notice.code))
+}
+
 /** 0..100, or null when the total is not known. */
 export function percentOf(task: Pick<TaskSummary, 'progress' | 'status'>): number | null {
   if (task.status === 'succeeded') return 100
