@@ -34,7 +34,7 @@ FIRST_S = MEAN_S / 3
 POLLS_TO_FULL_PAUSE = 8
 CREATED_AT_ONCE = 100
 MOST_UNPOLLED = 300
-FILL_LIMIT_S = 600.0
+FILL_LIMIT_S = 900.0
 SETTLE_LIMIT_S = 600.0
 CORE_PERCENT = {3_000: 50.0, 10_000: 100.0}
 MEMORY_COUNT = 500
@@ -122,7 +122,9 @@ class _Bench:
         return psutil.Process(self.server.pid)
 
     async def fill(self) -> list[str]:
-        """Create the tasks, no faster than they come to their first poll; return their ids.
+        """Create the tasks, no faster than they come to their first poll, half of the time; return their ids.
+
+        Created at full speed they keep the loop so busy that leases run out (seen at 8,000: lag p50 0.3 s).
 
         Raises RuntimeError when that takes too long.
         """
@@ -134,7 +136,9 @@ class _Bench:
             if len(task_ids) - self.provider.jobs() > MOST_UNPOLLED:
                 await asyncio.sleep(0.05)
             else:
+                begun = time.monotonic()
                 task_ids += await self._created(min(CREATED_AT_ONCE, self.count - len(task_ids)))
+                await asyncio.sleep(time.monotonic() - begun)
         return task_ids
 
     async def _created(self, count: int) -> list[str]:
