@@ -161,9 +161,16 @@ class TaskService:
         return plan.has_free(task.platform)
 
     def schedule_found(self, task: Task) -> None:
-        """Start a task that the sweeper found; one whose create has not returned yet is started by that."""
-        if task.task_id not in self._creating:
+        """Start a task that the sweeper found; one whose create has not returned yet is started by that.
+
+        Slots that were free when it looked may have been taken meanwhile, and the task itself been started.
+        """
+        if task.task_id in self._creating or task.task_id in self._spawned:
+            return
+        if self._runner.slots.has_free(task.platform) and self._has_room_beside_spawned(task):
             self.schedule(task)
+        else:
+            self._runner.backlog.mark(task.platform)
 
     async def _execute_task(self, task: Task) -> None:
         self._spawned.pop(task.task_id, None)

@@ -437,6 +437,37 @@ async def test_task_without_a_slot_stays_pending_until_the_sweeper_finds_one(off
     assert (await office.reached(queued, TaskStatus.RUNNING)).attempt == 1
 
 
+async def test_found_task_is_not_started_when_the_slots_were_taken_meanwhile(office: Office) -> None:
+    office.bench.executor.script = hang
+    for task in [await office.create() for _ in range(office.bench.slots.total)]:
+        await office.reached(task, TaskStatus.RUNNING)
+    queued = await office.create()
+    started: list[str] = []
+    office.service.schedule = lambda task: started.append(task.task_id)  # type: ignore[method-assign]
+
+    office.service.schedule_found(queued)
+
+    assert started == []
+    assert queued.platform in office.bench.runner.backlog
+
+
+async def test_found_task_that_has_just_been_started_is_not_started_again(office: Office) -> None:
+    spawned: list[str] = []
+    schedule = office.service.schedule
+
+    def counted(task: Task) -> None:
+        spawned.append(task.task_id)
+        schedule(task)
+
+    office.service.schedule = counted  # type: ignore[method-assign]
+    task = await office.create()
+
+    office.service.schedule_found(task)
+
+    assert spawned == [task.task_id]
+    await office.ended(task)
+
+
 async def test_new_task_does_not_overtake_those_that_wait(office: Office) -> None:
     office.bench.runner.has_backlog = True
 
