@@ -33,7 +33,7 @@ from backend.services.exports.service import ExportService
 from backend.services.item_service import ItemService
 from backend.services.platform_service import PlatformService
 from backend.services.set_service import SetService
-from backend.services.system_service import Live, RunnerState, SystemParts, SystemService
+from backend.services.system_service import BrowserState, Live, RunnerState, SystemParts, SystemService
 from backend.services.task_requests import Platform, TaskDefaults, TaskDrafter
 from backend.services.task_service import TaskService
 from backend.store.author_salt import AuthorSalt
@@ -207,12 +207,17 @@ def _system(settings: Settings, clock: Clock, stores: Stores, tools: Tools, runn
             part_files=stores.artifacts.part_files(),
         )
 
+    def browser_state() -> BrowserState:
+        open_now = tools.browsers.live()
+        return BrowserState(tools.browsers.availability(), open_now.tabs, open_now.browsers)
+
     parts = SystemParts(
         database=stores.database,
         cache=stores.cache,
         runner=runner_state,
         live=live,
         find_ffmpeg=lambda: str(find_ffmpeg() or "") or None,
+        browser=browser_state,
         data_dir=settings.data_dir,
         is_mongodb_embedded=settings.mongodb_url is None and settings.stores != "memory",
         is_redis_embedded=settings.redis_url is None and settings.stores != "memory",

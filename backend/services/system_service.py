@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from backend.core.clock import Clock
 from backend.core.threads import in_thread
 from backend.domain.errors import StoreUnavailableError
+from backend.domain.platform import Availability
 from backend.domain.text import Text
 from backend.services.code_version import CodeVersion
 
@@ -31,7 +32,6 @@ _NO_REDIS = Text("检查 Redis 是否在运行，以及 REDIS_URL；任务照常
 _NO_RUNNER = Text("任务执行器已停止，请重启服务", "The runner has stopped; restart the server")
 _LOW_DISK = Text("磁盘剩余不足 1 GB", "Less than 1 GB of disk is left")
 _NO_FFMPEG = Text("安装 ffmpeg 后可生成视频", "Install ffmpeg to render videos")
-_NO_BROWSER = Text("此版本没有浏览器模式", "This version has no browser mode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,15 @@ class RunnerState:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserState:
+    """Whether a browser can be come by, and what is open of it right now."""
+
+    availability: Availability
+    tabs: int = 0
+    browsers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """Which code runs, since when, and whether the files on disk are newer."""
 
@@ -104,6 +113,7 @@ class SystemParts:
     runner: Callable[[], Awaitable[RunnerState]]
     live: Callable[[], Live]
     find_ffmpeg: Callable[[], str | None]
+    browser: Callable[[], BrowserState]
     data_dir: Path
     is_mongodb_embedded: bool = False
     is_redis_embedded: bool = False
@@ -177,7 +187,7 @@ class SystemService:
         )
         found = {"mongodb": self._with_clock(mongodb), "redis": redis, "runner": runner, "disk": disk}
         found["ffmpeg"] = Component("ok") if self._parts.find_ffmpeg() else Component("off", advice=_NO_FFMPEG)
-        found["browser"] = Component("off", advice=_NO_BROWSER)
+        found["browser"] = _browser(self._parts.browser())
         components = {name: self._since(name, one) for name, one in found.items()}
         return Health(_overall(components), self._phase, components)
 
@@ -232,6 +242,12 @@ class SystemService:
         since = before.since if before is not None and before.state == now.state else self._clock.now()
         self._seen[name] = replace(now, since=since)
         return self._seen[name]
+
+
+def _browser(state: BrowserState) -> Component:
+    now = state.availability
+    details = {"tabs": state.tabs, "browsers": state.browsers}
+    return Component("ok" if now.available else "off", advice=now.advice, details=details)
 
 
 def _overall(components: Mapping[str, Component]) -> Overall:

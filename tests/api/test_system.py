@@ -167,7 +167,12 @@ async def test_system_shows_the_server_from_inside(api: ApiServer) -> None:
 
     data = answer.json()["data"]
     assert set(data) == {
-        *("version", "revision", "stale", "uptime_s", "loop_lag_ms", "slots", "stores", "disk", "live"),
+        *("version", "revision", "stale", "uptime_s", "loop_lag_ms", "slots", "stores", "disk", "browser", "live"),
+    }
+    assert {name: data["browser"][name] for name in ("state", "tabs", "browsers")} == {
+        "state": "off",
+        "tabs": 0,
+        "browsers": 0,
     }
     assert data["live"] == {"tasks": [], "requests": 0, "sockets": 0, "children": 0, "part_files": 0}
     assert set(data["stores"]) == {"mongodb", "redis"}

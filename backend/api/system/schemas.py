@@ -41,6 +41,13 @@ class DiskOut(ComponentOut):
     free_bytes: int
 
 
+class BrowserOut(ComponentOut):
+    """The browsers that read platforms which need one: what is open right now."""
+
+    tabs: int
+    browsers: int
+
+
 class Components(TypedDict):
     """Every part of the server."""
 
@@ -49,7 +56,7 @@ class Components(TypedDict):
     runner: RunnerOut
     disk: DiskOut
     ffmpeg: ComponentOut
-    browser: ComponentOut
+    browser: BrowserOut
 
 
 class StateOut(TypedDict):
@@ -112,6 +119,7 @@ class SystemOut(TypedDict):
     slots: SlotsOut
     stores: dict[Literal["mongodb", "redis"], StoreOut]
     disk: DiskOut
+    browser: BrowserOut
     live: HeldOut
 
 
@@ -147,6 +155,7 @@ def system_out(about: About, health: Health, live: Live, speech: Speech, *, lag_
         "slots": {"total": runner["slots"], "used": runner["running"], "pending": runner["pending"]},
         "stores": {name: shown[name] for name in ("mongodb", "redis")},
         "disk": shown["disk"],
+        "browser": shown["browser"],
         "live": {
             "tasks": list(live.tasks),
             "requests": live.requests,
