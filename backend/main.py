@@ -117,7 +117,7 @@ async def main(settings: Settings) -> int:
             logger.info("👋 MediaCrawer Pro 正在关闭...")
             return 0
         garbage = GarbageKeeper(clock=clock)
-        garbage.start()
+        garbage.start(asyncio.get_running_loop().call_later)
         closing.callback(garbage.stop)
         app = make_app(running.services, settings, clock=clock)
         server = make_server(app, settings)

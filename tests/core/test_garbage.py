@@ -89,6 +89,40 @@ def test_what_was_set_aside_is_not_counted_while_it_cannot_have_grown_much(monke
     assert count.call_count == 0
 
 
+def test_cycle_of_the_last_minute_goes_within_the_next(clock: SetClock) -> None:
+    later = Mock()
+    keeper = GarbageKeeper(clock=clock)
+    keeper.start(later)
+    gone = weakref.ref(Knot())
+
+    (delay_s, look), _ = later.call_args
+    look()
+
+    assert (delay_s, gone()) == (60.0, None)
+    assert later.call_count == 2
+    keeper.stop()
+    later.return_value.cancel.assert_called_once_with()
+
+
+def test_everything_is_looked_at_each_ten_minutes_without_being_called_for(clock: SetClock) -> None:
+    later = Mock()
+    keeper = GarbageKeeper(clock=clock)
+    keeper.start(later)
+    knot = Knot()
+    gone = weakref.ref(knot)
+    gc.collect()
+    del knot
+    look = later.call_args.args[1]
+    look()
+    was_there = gone() is not None
+
+    clock.advance(601)
+    look()
+
+    assert (was_there, gone()) == (True, None)
+    keeper.stop()
+
+
 def test_stop_leaves_the_collector_as_it_was(clock: SetClock) -> None:
     before = gc.get_threshold(), len(gc.callbacks)
     keeper = GarbageKeeper(clock=clock)
