@@ -88,7 +88,10 @@ async def read_plainly(database: Database, task_id: str) -> float:
 async def serve(mongo_url: str, redis_url: str, count: int) -> None:
     """Serve until the standard input ends."""
     clock = Clock()
-    database, cache = Database(mongo_url, f"bench_export_{count}", clock=clock), Cache(redis_url, clock=clock)
+    database, cache = (
+        Database(mongo_url, f"bench_export_{count}", clock=clock, timeout_s=30),
+        Cache(redis_url, clock=clock),
+    )
     await database.connect()
     await cache.connect()
     with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from backend.api.exports.handlers import ExportHandler
 from backend.core.logs import captured_log
 from backend.domain.errors import StoreUnavailableError
 from backend.domain.item import Item
+from backend.services.exports import workbook
 from backend.store.item_reads import ItemFilter, ItemPlace, ItemReads
 from tests.fixtures.api_server import ApiServer
 from tests.fixtures.camping import post, put, searched
@@ -190,3 +192,19 @@ async def test_server_that_leaves_ends_its_exports(api: ApiServer) -> None:
         await api.exports.stop()
 
         assert is_nothing_left(api)
+
+
+async def test_workbook_that_cannot_be_written_cuts_the_connection(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "full_disk.py"
+    program.write_text("import sys; sys.stdin.read(); sys.exit('No space left on device')")
+    monkeypatch.setattr(workbook, "_PROGRAM", str(program))
+
+    with captured_log() as lines:
+        async with begun(api, "xlsx") as answer:
+            with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+                await answer.aread()
+        await until(lambda: is_nothing_left(api))
+
+    assert any("导出中断" in line and "No space left" in line for line in lines)

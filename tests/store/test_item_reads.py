@@ -105,3 +105,16 @@ async def test_every_page_is_read_along_the_index(database: Database) -> None:
     assert {read["planSummary"] for read in reads} == {"IXSCAN { task_id: 1, first_seen_at: 1, _id: 1 }"}
     assert not any(read.get("hasSortStage") for read in reads)
     assert max(read["docsExamined"] for read in reads) <= 6
+
+
+async def test_counting_reads_no_item(database: Database) -> None:
+    shelf = Shelf(database)
+    await shelf.items.ensure_indexes()
+    await shelf.put(*camping("t_1", posts=5))
+    await database.do(database.collection("items").database.command("profile", 2))
+
+    await shelf.reads.count(["t_1"], ALL)
+
+    profile = database.collection("system.profile").find({"op": "command", "ns": f"{database.name}.items"})
+    (read,) = await database.do(profile.to_list(None))
+    assert (read["keysExamined"] > 0, read["docsExamined"]) == (True, 0)

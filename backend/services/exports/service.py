@@ -21,7 +21,7 @@ from backend.services.exports.columns import Column
 from backend.services.exports.overview import ExportFacts, Overview
 from backend.services.exports.text_formats import Csv, JsonArray, JsonLines, Shape, TextFormat, flat_shape, local
 from backend.services.exports.walk import ItemWalk, Page, Scope, WorkFolder, counted
-from backend.services.exports.workbook import Workbook, WorkbookLook
+from backend.services.exports.workbook import Workbook, WorkbookFailedError, WorkbookLook
 from backend.store.item_reads import ItemReads
 from backend.store.task_queries import TaskQueries
 
@@ -59,7 +59,10 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An export that can begin; `kinds` are None when it was not counted."""
+    """An export that can begin; `kinds` has how many items there are of each, None when counting took too long.
+
+    What of them stands in the file is fewer when a text is sought, or when the newest of several are taken.
+    """
 
     request: ExportRequest
     file_name: str
@@ -96,7 +99,7 @@ class ExportService:
     async def plan(self, request: ExportRequest) -> Export:
         """Count what there is, as far as that is quick, and name the file. Raises BusyError, StoreUnavailableError."""
         self._refuse_when_busy()
-        kinds = await self._counted(request) if request.scope.is_countable else None
+        kinds = await self._counted(request)
         return Export(request, self._file_name(request, kinds), MEDIA_TYPES[request.format], kinds)
 
     async def chunks(self, export: Export) -> AsyncGenerator[bytes, None]:
@@ -185,7 +188,7 @@ class ExportService:
         is_english = request.language == "en"
         today = local(self._clock.now(), ZoneInfo(request.zone_name))
         parts = [*self._subject(request), f"{today:%Y%m%d}"]
-        if kinds is not None:
+        if kinds is not None and request.scope.is_countable:
             count = sum(kinds.values())
             parts.append(f"{count}_items" if is_english else f"{count}条")
         return f"{'_'.join(part for part in parts if part)}.{request.format}"
@@ -216,8 +219,8 @@ class ExportService:
         logger.info("📤 导出开始: {} {} by {}", *said)
         try:
             yield sent
-        except MediaCrawerError as error:
-            sent.why = error.name
+        except (MediaCrawerError, WorkbookFailedError) as error:
+            sent.why = error.name if isinstance(error, MediaCrawerError) else str(error)
             raise
         finally:
             self._live.discard(task)

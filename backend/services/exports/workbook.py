@@ -38,6 +38,7 @@ _DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - on the zone's clock
 _FIRST_DAY = datetime(1900, 3, 1)  # noqa: DTZ001
 _DAY_S = 86_400
 _TITLES_KEPT = 5_000
+_TITLE_CHARS = 200
 
 Cell = str | int | float | None
 Overview = Callable[[], Sequence[Sequence[Cell]]]
@@ -144,7 +145,7 @@ class Workbook:
     def _title_of(self, item: Item) -> str | None:
         """Return the title; of a comment that has none, its post's, if that was not long ago."""
         if item.kind == "post" and item.title:
-            self._titles[item.item_id] = item.title
+            self._titles[item.item_id] = item.title[:_TITLE_CHARS]
             if len(self._titles) > _TITLES_KEPT:
                 self._titles.popitem(last=False)
         if item.kind == "comment" and not item.title:

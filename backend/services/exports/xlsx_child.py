@@ -101,10 +101,18 @@ class Book:
             sheet.write_number(row, column, value, self.formats[style])
 
     def close(self) -> None:
-        """Write the file."""
+        """Write the file; a sheet that stayed empty is hidden."""
         for sheet in self.sheets.values():
             sheet.end()
+        shown = [sheet for sheet in self.file.worksheets() if sheet not in self._empty_sheets()]
+        for empty in self._empty_sheets():
+            empty.hide()
+        shown[0].activate()
+        shown[0].set_first_sheet()
         self.file.close()
+
+    def _empty_sheets(self) -> list[Any]:
+        return [sheet.sheet for sheet in self.sheets.values() if sheet.row == 1]
 
     def _write_text(self, sheet: Any, row: int, column: int, value: str, style: str) -> None:
         text = self._fitted(value)
@@ -139,18 +147,18 @@ class Sheet:
         self._book = book
         self._columns = book.order["columns"]
         self._has_value = [False] * len(headings)
-        self._sheet = book.file.add_worksheet(name)
-        self._sheet.freeze_panes(1, 0)
-        self._sheet.set_default_row(_ROW_HEIGHT)
-        self._sheet.set_row(0, _HEAD_HEIGHT)
+        self.sheet = book.file.add_worksheet(name)
+        self.sheet.freeze_panes(1, 0)
+        self.sheet.set_default_row(_ROW_HEIGHT)
+        self.sheet.set_row(0, _HEAD_HEIGHT)
         # Printed, it is as wide as the paper.
-        self._sheet.set_landscape()
-        self._sheet.set_paper(_A4)
-        self._sheet.fit_to_pages(1, 0)
-        self._sheet.repeat_rows(0)
+        self.sheet.set_landscape()
+        self.sheet.set_paper(_A4)
+        self.sheet.fit_to_pages(1, 0)
+        self.sheet.repeat_rows(0)
         for column, heading in enumerate(headings):
             style = "head_of_number" if self._columns[column]["kind"] == "number" else "head"
-            self._sheet.write_string(0, column, heading, book.formats[style])
+            self.sheet.write_string(0, column, heading, book.formats[style])
 
     def put(self, cells: Sequence[Any]) -> None:
         """Write the next row."""
@@ -160,15 +168,15 @@ class Sheet:
             self._has_value[column] = True
             kind = self._columns[column]["kind"]
             is_too_large = kind == "number" and not -_MAX_NUMBER < value < _MAX_NUMBER
-            self._book.write(self._sheet, self.row, column, str(value) if is_too_large else value, kind)
+            self._book.write(self.sheet, self.row, column, str(value) if is_too_large else value, kind)
         self.row += 1
 
     def end(self) -> None:
         """Set the widths; a column in which nothing stands is hidden, not left out."""
-        self._sheet.autofilter(0, 0, self.row - 1, len(self._columns) - 1)
+        self.sheet.autofilter(0, 0, self.row - 1, len(self._columns) - 1)
         for column, about in enumerate(self._columns):
             is_hidden = about["hidden"] or not self._has_value[column]
-            self._sheet.set_column(column, column, about["width"], None, {"hidden": is_hidden})
+            self.sheet.set_column(column, column, about["width"], None, {"hidden": is_hidden})
 
 
 def _units(text: str) -> int:
