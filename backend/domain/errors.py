@@ -5,7 +5,8 @@ MediaCrawerError
 |   |-- ValidationFailedError   names the fields
 |   |-- TaskNotFoundError, NotFoundError, UnknownPlatformError, UnknownTypeError
 |   |-- StateConflictError, IdempotencyConflictError, PlatformUnavailableError
-|   |-- BadCursorError, FilterRequiredError
+|   |-- BadCursorError, FilterRequiredError, NameTakenError
+|   |-- SecretsKeyError         what is sealed cannot be opened here; a StateConflictError
 |   `-- BusyError               as many are at it as may be
 |-- StoreUnavailableError       MongoDB does not answer
 |   `-- CacheUnavailableError   Redis does not answer
@@ -90,6 +91,23 @@ class StateConflictError(RequestError):
     """The task's state does not allow this step."""
 
     name = "STATE_CONFLICT"
+
+
+class SecretsKeyError(StateConflictError):
+    """What is sealed cannot be opened, or nothing can be sealed; nothing is lost by it.
+
+    `reason`: SECRETS_KEY_MISSING | SECRETS_KEY_WRONG | SECRETS_KEY_UNREADABLE | SECRET_DAMAGED.
+    """
+
+    def __init__(self, reason: str, message: Text, *, advice: Text) -> None:
+        super().__init__(Text(f"{message.zh} ({reason})", f"{message.en} ({reason})"), advice=advice)
+        self.reason = reason
+
+
+class NameTakenError(RequestError):
+    """Another one has this name."""
+
+    name = "NAME_TAKEN"
 
 
 class IdempotencyConflictError(RequestError):
