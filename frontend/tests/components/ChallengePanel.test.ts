@@ -51,16 +51,24 @@ describe('a page that waits for a person', () => {
     expect(panel.queryByRole('button')).toBeNull()
   })
 
-  it('offers to go on when the task waits, and says that its code is no longer good', async () => {
+  it('offers to go on when the task waits, and shows no code that is no longer good', async () => {
     serve({ [PATH]: () => [200, envelope(aChallenge())] })
     const panel = await show(ChallengePanel, { task: asking({ status: 'waiting' }) })
-    await panel.findByAltText('要扫描的二维码')
+    await panel.findByText(/打开这个页面/)
 
     await fireEvent.click(panel.getByRole('button', { name: '继续' }))
 
     expect(panel.emitted().resume).toHaveLength(1)
-    expect(panel.getByText(/二维码已失效/)).toBeTruthy()
+    expect(panel.queryByRole('img')).toBeNull()
     expect(panel.queryByRole('timer')).toBeNull()
+  })
+
+  it('shows what a page looked like that waits for a login or a captcha', async () => {
+    serve({ [PATH]: () => [200, envelope(aChallenge({ kind: 'captcha', qr_url: null }))] })
+
+    const panel = await show(ChallengePanel, { task: asking({ status: 'waiting' }) })
+
+    expect(await panel.findByAltText('页面截图')).toBeTruthy()
   })
 
   it('shows the new code when the task tells of one', async () => {
