@@ -121,7 +121,19 @@ class Reached:
         return call
 
     async def _awaited(self, method: Callable[..., Any], arguments: Any, named: Any) -> Any:
-        return reached(await self._bridge.call(lambda: method(*arguments, **named)), self._bridge)
+        made: list[Any] = []
+
+        async def make() -> None:
+            made.append(await method(*arguments, **named))
+
+        try:
+            await self._bridge.call(make)
+        except asyncio.CancelledError as error:
+            # Opened there (a browser's tab), and the cancel met us on the way back: nobody else would close it.
+            if made and hasattr(made[0], "__aexit__"):
+                await reached(made[0], self._bridge).__aexit__(type(error), error, error.__traceback__)
+            raise
+        return reached(made[0], self._bridge)
 
 
 def reached(thing: Any, bridge: Bridge) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -77,6 +77,28 @@ class Owned:
         return set(self.loops) == {asyncio.get_running_loop()}
 
 
+class Opened:
+    """Something that has to be closed, and whose opening shuts its eyes to a cancel, as the last step of any does."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def open(self, *, cancel: Callable[[], object]) -> "Opened":
+        self.begun.set()
+        await self.go_on.wait()
+        self.said.append("opened")
+        cancel()
+        return self
+
+    async def __aenter__(self) -> "Opened":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.said.append("closed")
+
+
 @pytest.fixture
 def threaded(database: Database, cache: Cache, clock: Clock, io_loop: tornado.ioloop.IOLoop) -> Iterator[Bench]:
     async def make() -> Bench:
@@ -128,6 +150,23 @@ async def test_methods_contexts_and_iterators_run_on_the_servers_loop(threaded: 
     assert (await threaded.read()).status is TaskStatus.SUCCEEDED
     assert owned.said == ["enter", "row 0", "row 1", "row 2", "rows closed", "double", "exit"]
     assert owned.is_clean
+
+
+async def test_thing_opened_there_is_closed_when_the_cancel_meets_it_on_the_way_back(threaded: Bench) -> None:
+    opened = Opened()
+
+    async def use(context: TaskContext) -> Ending:
+        await context.reach(opened).open(cancel=lambda: threaded.runner.stop_run("t_1", StopReason.USER))
+        return DONE
+
+    running = asyncio.create_task(run(threaded, use))
+    await opened.begun.wait()
+    await threaded.tasks.cancel("t_1", by="local", requested_at=threaded.clock.now())
+    opened.go_on.set()
+    await running
+
+    assert opened.said == ["opened", "closed"]
+    assert (await threaded.read()).status is TaskStatus.CANCELLED
 
 
 async def test_iterator_left_early_is_closed_on_the_servers_loop_before_the_end(threaded: Bench) -> None:
