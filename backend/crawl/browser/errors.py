@@ -3,7 +3,7 @@
 BROWSER_NOT_CONNECTED   not there (a person is needed), or gone in the middle (another attempt goes on at its cursor)
 DEADLINE                a page or a call in it took longer than its limit
 PRIVATE_ADDRESS, SCHEME_REFUSED, BLOCKED     a navigation that is not let through
-DNS_FAILED, CONNECT_FAILED, TLS_FAILED, NO_ANSWER, TOO_MANY_REDIRECTS     what the browser says of the network
+DNS_FAILED, CONNECT_FAILED, TLS_FAILED, NO_ANSWER, HTTP_STATUS, TOO_MANY_REDIRECTS     what the browser says of it
 """
 
 from backend.domain.errors import NeedsPersonError, TaskFailedError
@@ -27,6 +27,11 @@ _NETWORK = {
     "ERR_SSL_": ("TLS_FAILED", Text("加密连接失败", "The encrypted connection failed")),
     "ERR_EMPTY_RESPONSE": ("NO_ANSWER", Text("对方没有应答", "There was no answer")),
     "ERR_TOO_MANY_REDIRECTS": ("TOO_MANY_REDIRECTS", Text("跳转次数过多", "Too many redirects")),
+    # An error status with an empty body: Chromium shows a page of its own.
+    "ERR_HTTP_RESPONSE_CODE_FAILURE": (
+        "HTTP_STATUS",
+        Text("对方返回了错误状态", "The server answered with an error status"),
+    ),
     "ERR_CONNECTION_": ("CONNECT_FAILED", Text("无法建立连接", "No connection could be made")),
     "ERR_ADDRESS_": ("CONNECT_FAILED", Text("无法建立连接", "No connection could be made")),
     "ERR_INTERNET_": ("CONNECT_FAILED", Text("无法建立连接", "No connection could be made")),

@@ -17,6 +17,7 @@ from backend.core.http import NetworkPolicy, origin_of, refusal_of
 Refusal = Literal["SCHEME_REFUSED", "PRIVATE_ADDRESS", "BLOCKED"]
 
 _BLANK = "about:blank"
+_LOOPBACK = "127.0.0.1"
 _SCHEMES = {"http", "https"}
 # Patterns of Chromium's --host-resolver-rules, each with what it stands for.
 _CLOSED = (
@@ -76,7 +77,7 @@ class NavigationRules:
 
     def _is_opened(self, host: str) -> bool:
         try:
-            address = ipaddress.ip_address(host.strip("[]"))
+            address = ipaddress.ip_address(_LOOPBACK if host == "localhost" else host.strip("[]"))
         except ValueError:
             return False
         return any(address in network for network in self._networks())

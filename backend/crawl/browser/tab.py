@@ -180,7 +180,8 @@ class Tab:
         """Go to a URL; return its HTTP status (None when the page was there already) once its document is read.
 
         Raises TaskFailedError: SCHEME_REFUSED, PRIVATE_ADDRESS or BLOCKED for what may not be opened, redirects
-        included; DNS_FAILED, CONNECT_FAILED, TLS_FAILED, NO_ANSWER, TOO_MANY_REDIRECTS, BROKEN_ANSWER.
+        included; DNS_FAILED, CONNECT_FAILED, TLS_FAILED, NO_ANSWER, TOO_MANY_REDIRECTS, BROKEN_ANSWER; HTTP_STATUS for
+        an error status without a page.
         """
         self._context.check()
         refusal = self._order.rules.refusal(url, self._order.hosts)

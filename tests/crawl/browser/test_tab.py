@@ -194,7 +194,7 @@ async def test_what_may_not_be_opened_is_refused_by_name(
 async def test_redirect_to_another_host_is_not_followed(
     browsers: Browsers, context: BareContext, site: Site, other_site: Site
 ) -> None:
-    elsewhere = other_site.url("/").replace("127.0.0.1", "127.0.0.2")
+    elsewhere = other_site.url("/").replace("127.0.0.1", "localhost")
     site.pages["/away"] = redirect(elsewhere)
 
     async with await open_tab(browsers, context) as tab:
@@ -208,7 +208,7 @@ async def test_redirect_to_another_host_is_not_followed(
 async def test_frames_and_popups_of_other_hosts_are_not_loaded(
     browsers: Browsers, context: BareContext, site: Site, other_site: Site
 ) -> None:
-    elsewhere = other_site.url("/").replace("127.0.0.1", "127.0.0.2")
+    elsewhere = other_site.url("/").replace("127.0.0.1", "localhost")
     site.pages["/"] = html(f"<iframe src='{elsewhere}frame'></iframe><script>open('{elsewhere}popup')</script><p>x</p>")
 
     async with await open_tab(browsers, context) as tab:
