@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.crawls",
     "tests.fixtures.server",
     "tests.fixtures.task_desk",
+    "tests.fixtures.office",
 ]
 
 

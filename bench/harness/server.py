@@ -87,6 +87,8 @@ class ServerPlan:
             "LOG_LEVEL": "INFO",
             "LOG_FILE": str(self.folder.with_suffix(".log")),
             "NO_BROWSER": "1",
+            # Platforms that need one cannot run: their tasks wait.
+            "BROWSER_MODE": "off",
             "PYTHONUNBUFFERED": "1",
             "BENCH_WINDOW": str(self.window),
             **self.settings,

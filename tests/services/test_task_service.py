@@ -2,18 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import tornado.ioloop
-from pydantic import BaseModel, ConfigDict
 
-from backend.core.cache import Cache
-from backend.core.clock import Clock
-from backend.core.database import Database
-from backend.core.http import NetworkPolicy
 from backend.core.logs import captured_log
 from backend.domain.errors import (
     CacheUnavailableError,
@@ -25,14 +18,12 @@ from backend.domain.errors import (
     TaskNotFoundError,
 )
 from backend.domain.execution import TaskContext
-from backend.domain.platform import Availability, PlatformInfo, PlatformType
-from backend.domain.task import Ending, Lease, SubmitIntent, Task, TaskKind, TaskStatus, Upstream
+from backend.domain.platform import Availability
+from backend.domain.task import Ending, Lease, SubmitIntent, Task, TaskStatus, Upstream
 from backend.domain.text import Text
-from backend.runner.sweeper import Sweeper
-from backend.services.task_requests import TaskDefaults, TaskDrafter, TaskRequest
-from backend.services.task_service import TaskService
-from backend.store.task_queries import TaskQueries
-from tests.fixtures.scripted import INFO, Bench, hang
+from backend.services.task_requests import TaskRequest
+from tests.fixtures.office import Office
+from tests.fixtures.scripted import hang
 
 if TYPE_CHECKING:
     from backend.runner.run import Run
@@ -41,101 +32,6 @@ NO_KEY = Availability(
     available=False, reason="NO_KEY", message=Text("缺少密钥", "No key"), advice=Text("设置密钥", "Set it")
 )
 ORIGIN = "services.task_service"
-
-
-class SiteParams(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    pages: int = 1
-
-
-class FakePlatform:
-    """One platform whose availability a test sets."""
-
-    def __init__(self) -> None:
-        self.state = Availability(available=True)
-
-    @property
-    def info(self) -> PlatformInfo:
-        return PlatformInfo(
-            *(INFO.id, INFO.kind, INFO.title, INFO.icon, "site"),
-            types=(PlatformType("site", Text("整站", "Site"), SiteParams),),
-        )
-
-    def availability(self) -> Availability:
-        return self.state
-
-    def title_of(self, params: Mapping[str, Any]) -> str:
-        return f"{params.get('pages')} 页"
-
-
-class Office:
-    """The service with everything below it, and a sweeper that runs when a test says so."""
-
-    def __init__(self, database: Database, cache: Cache, clock: Clock) -> None:
-        self.bench = Bench(database, cache, clock)
-        self.platform = FakePlatform()
-        bench = self.bench
-        self.service = TaskService(
-            *(bench.tasks, TaskQueries(database), bench.events),
-            cache=cache,
-            clock=clock,
-            drafter=TaskDrafter({"web": self.platform}, policy=NetworkPolicy(), defaults=TaskDefaults(max_attempts=1)),
-            runner=bench.runner,
-        )
-        self.sweeper = Sweeper(
-            *(bench.tasks, bench.runner, {TaskKind.CRAWL: bench.executor}),
-            clock=clock,
-            start_task=self.service.schedule,
-        )
-        self.service.recount_with(self.sweeper)
-
-    async def start(self) -> None:
-        await self.bench.tasks.ensure_indexes()
-        await self.bench.runner.start()
-
-    async def stop(self) -> None:
-        await self.bench.runner.drain(grace_s=5)
-        await self.bench.runner.stop()
-
-    async def create(self, *, key: str | None = None, require_available: bool = False, **changes: object) -> Task:
-        request = TaskRequest(**{"platform": "web", "params": {}, **changes})  # type: ignore[arg-type]
-        made = await self.service.create_task(request, idempotency_key=key, require_available=require_available)
-        return made.task
-
-    async def ended(self, task: Task) -> Task:
-        return await self.service.wait(task.task_id, until="final", timeout_s=10)
-
-    async def reached(self, task: Task, status: TaskStatus) -> Task:
-        seen = await self.service.get(task.task_id)
-        while seen.status is not status:
-            seen = await self.service.wait(task.task_id, until="changed", timeout_s=10, version=seen.version)
-        return seen
-
-    async def hanging(self) -> Task:
-        self.bench.executor.script = hang
-        task = await self.create()
-        await self.bench.executor.begun.wait()
-        return task
-
-
-@pytest.fixture(params=["real stores", "memory mode"])
-def office(request: pytest.FixtureRequest, clock: Clock, io_loop: tornado.ioloop.IOLoop) -> Iterator[Office]:
-    is_memory = request.param == "memory mode"
-    if is_memory:
-        database = Database("", "test", clock=clock, is_memory=True)
-        cache = Cache("", clock=clock, is_memory=True)
-        io_loop.run_sync(database.connect)
-        io_loop.run_sync(cache.connect)
-    else:
-        database, cache = request.getfixturevalue("database"), request.getfixturevalue("cache")
-    made = Office(database, cache, clock)
-    io_loop.run_sync(made.start)
-    yield made
-    io_loop.run_sync(made.stop)
-    if is_memory:
-        io_loop.run_sync(cache.close)
-        io_loop.run_sync(database.close)
 
 
 def said(lines: list[str], level: str, origin: str, message: str) -> int:
@@ -435,37 +331,6 @@ async def test_task_without_a_slot_stays_pending_until_the_sweeper_finds_one(off
     await office.sweeper.sweep()
 
     assert (await office.reached(queued, TaskStatus.RUNNING)).attempt == 1
-
-
-async def test_found_task_is_not_started_when_the_slots_were_taken_meanwhile(office: Office) -> None:
-    office.bench.executor.script = hang
-    for task in [await office.create() for _ in range(office.bench.slots.total)]:
-        await office.reached(task, TaskStatus.RUNNING)
-    queued = await office.create()
-    started: list[str] = []
-    office.service.schedule = lambda task: started.append(task.task_id)  # type: ignore[method-assign]
-
-    office.service.schedule_found(queued)
-
-    assert started == []
-    assert queued.platform in office.bench.runner.backlog
-
-
-async def test_found_task_that_has_just_been_started_is_not_started_again(office: Office) -> None:
-    spawned: list[str] = []
-    schedule = office.service.schedule
-
-    def counted(task: Task) -> None:
-        spawned.append(task.task_id)
-        schedule(task)
-
-    office.service.schedule = counted  # type: ignore[method-assign]
-    task = await office.create()
-
-    office.service.schedule_found(task)
-
-    assert spawned == [task.task_id]
-    await office.ended(task)
 
 
 async def test_new_task_does_not_overtake_those_that_wait(office: Office) -> None:
