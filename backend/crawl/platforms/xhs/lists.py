@@ -115,8 +115,10 @@ class SearchList(_Source):
         if self._chosen is not None:
             return self._chosen
         found = self._visit.state.inner("search")
-        hits = next((hits for name in ("feeds", "notes", "items") if (hits := list(hits_of(found.raw(name))))), None)
-        return None if hits is None else _part(hits, found.flag("has_more"), "search:state")
+        hits = [hit for name in ("feeds", "notes", "items") for hit in hits_of(found.raw(name))]
+        has_more = found.flag("has_more")
+        # Nothing, and no more to come, is what the site says of a keyword without results.
+        return _part(hits, has_more, "search:state") if hits or has_more is False else None
 
     def belongs(self, answer: Captured) -> bool:
         """Whether it is an answer to this search."""
@@ -187,8 +189,8 @@ class CreatorList(_Source):
         """Return the notes that the server wrote into the page."""
         user = self._visit.state.inner("user")
         hits = list(hits_of(user.raw("notes")))
-        queries = next(user.each("note_queries"), Record(None))
-        return _part(hits, queries.flag("has_more"), "creator:state") if hits else None
+        has_more = next(user.each("note_queries"), Record(None)).flag("has_more")
+        return _part(hits, has_more, "creator:state") if hits or has_more is False else None
 
     def profile(self) -> Record:
         """Return what the server wrote into the page about the creator; empty when it did not."""
@@ -255,7 +257,8 @@ class CommentList(_Source):
         """Return the comments that the server wrote into the page."""
         comments = self._note.entry().inner("comments")
         found = list(comments.each("list"))
-        return _comments(found, comments.flag("has_more"), "comments:state") if found else None
+        has_more = comments.flag("has_more")
+        return _comments(found, has_more, "comments:state") if found or has_more is False else None
 
     def belongs(self, answer: Captured) -> bool:
         """Whether it is an answer for this note's comments."""
