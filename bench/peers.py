@@ -41,7 +41,7 @@ NAMES = ("ours", *PACKAGES)
 # What each row of the table counts.
 MEANINGS = {
     "stopped_ms_max": "from the call of the cancel to the last request of that task after it; -: it has no way",
-    "requests_after": "requests that came more than 0.1 s after the cancel was answered",
+    "requests_after": "requests that came more than 0.1 s after the cancel was answered; -: it has no way",
     "done": "tasks whose last page was heard: its asker still lived when it was answered",
     "lost": "tasks not done when the site had heard nothing for --quiet seconds; a queue may know of them all the same",
     "at_work": "tasks not done at --limit, with requests still coming",
@@ -58,6 +58,7 @@ _ANSWER_S = 0.25
 _QUIET_S = 3.0
 _START_S = 180.0
 _KILL_AT = 0.2
+_TABLE_COLUMNS = 120
 _BEFORE_KILL_S = 600.0
 
 
@@ -94,7 +95,8 @@ class PeersReport(Report):
         for name in MEANINGS:
             table.add_row(name, *(_shown(self.figures.get(f"{label}_{name}", math.nan)) for label in labels))
         console = Console()
-        console.print(table)
+        # A pipe has 80 columns by default, which would cut the figures' names.
+        Console(width=max(console.width, _TABLE_COLUMNS)).print(table)
         for name, meaning in MEANINGS.items():
             console.print(f"{name}: {meaning}", highlight=False)
         for metric, goal in self.goals.items():
@@ -191,11 +193,11 @@ async def _cancels(house: _House, count: int) -> dict[str, float]:
     }
 
 
-async def _cancel(house: _House, job: str, reference: str) -> tuple[float, int]:
-    """Return how long requests went on (ms; NaN: it has no way to stop it), and how many came after the answer."""
+async def _cancel(house: _House, job: str, reference: str) -> tuple[float, float]:
+    """Return how long requests went on (ms), and how many came after the answer; NaN: there is no way to stop it."""
     asked_at = time.monotonic()
     if not await house.rival.cancel(reference):
-        return math.nan, 0
+        return math.nan, math.nan
     answered_at = time.monotonic()
     while time.monotonic() - max(answered_at, house.site.seen[job][-1].at) < _QUIET_S:  # noqa: ASYNC110 - seen from outside
         await asyncio.sleep(0.05)

@@ -99,10 +99,11 @@ async def test_killed_worker_leaves_no_process_in_whatever_session(tmp_path: Pat
 
 
 def test_every_figure_of_a_contender_is_shown_and_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = {f"ours_{name}": float(number) for number, name in enumerate(MEANINGS)}
+    labels = ("ours", "celery_defaults", "dramatiq_defaults", "taskiq_defaults", "scrapyd")
+    figures = {f"{label}_{name}": float(number) for label in labels for number, name in enumerate(MEANINGS)}
 
     PeersReport("peers", figures, judge(figures, {"ours_lost": "== 0"})).print_table()
 
     said = capsys.readouterr().out
-    assert all(f"{name}: " in said for name in MEANINGS)
+    assert all(f" {name} " in said and f"\n{name}: " in said for name in MEANINGS)
     assert "NOT SO  ours_lost == 0" in said
