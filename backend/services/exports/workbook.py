@@ -31,7 +31,12 @@ SHEETS: Mapping[str, Text] = {
     "media": Text("媒体", "Media"),
 }
 _OTHER = Text("其他", "Other")
-_POST_TITLE = Text("所属帖子", "Post title")
+# What a column means on the sheet of comments.
+_OF_COMMENTS: Mapping[str, Text] = {
+    "title": Text("所属帖子", "Post title"),
+    "text": Text("评论内容", "Comment"),
+    "comments": Text("回复", "Replies"),
+}
 _CUT = Text("……（已截断，原文共 {count} 字）", "… (cut; the whole has {count} characters)")
 # Day 0 of Excel's calendar, and the day from which its count is right: it believes in 29 February 1900.
 _DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - on the zone's clock
@@ -121,8 +126,8 @@ class Workbook:
     def _headings(self, kind: str) -> list[str]:
         look = self._look
         return [
-            self._say(_POST_TITLE)
-            if kind == "comment" and one.name == "title"
+            self._say(_OF_COMMENTS[one.name])
+            if kind == "comment" and one.name in _OF_COMMENTS
             else heading_of(one, look.language, look.zone_name)
             for one in look.columns
         ]

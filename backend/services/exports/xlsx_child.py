@@ -33,6 +33,8 @@ _HEAD_HEIGHT = 22
 _ROW_HEIGHT = 32
 _LABEL_WIDTH, _VALUE_WIDTH = 22, 80
 _HEAD = {"bold": True, "font_size": 10, "valign": "vcenter", "bg_color": "#E3EDFD", "bottom": 1}
+# Away from what begins at the left of the next column.
+_TO_THE_RIGHT = {"align": "right", "indent": 1}
 # Numbers beyond lose digits in Excel.
 _MAX_NUMBER = 10**15
 _LINK = re.compile(r"https?://[^\s/]+[^\s]*", re.IGNORECASE)
@@ -53,11 +55,11 @@ class Book:
         self.formats = {
             "text": self.file.add_format(wrapped),
             "quoted": self.file.add_format({**wrapped, "quote_prefix": True}),
-            "number": self.file.add_format({**look, "num_format": "#,##0"}),
+            "number": self.file.add_format({**look, **_TO_THE_RIGHT, "num_format": "#,##0"}),
             "date": self.file.add_format({**look, "num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"}),
             "link": self.file.add_format({**look, "font_color": "#1F5FD6", "underline": 1}),
             "head": self.file.add_format(_HEAD),
-            "head_of_number": self.file.add_format({**_HEAD, "align": "right"}),
+            "head_of_number": self.file.add_format({**_HEAD, **_TO_THE_RIGHT}),
             "section": self.file.add_format({"bold": True, "font_size": 11, "bg_color": "#E3EDFD"}),
             "label": self.file.add_format({**look, "font_color": "#56606E"}),
         }
@@ -89,8 +91,11 @@ class Book:
         sheet.set_paper(_A4)
         sheet.fit_to_pages(1, 0)
         for number, cells in enumerate(overview["rows"]):
-            styles = ("section",) if len(cells) == 1 else ("label", *["text"] * len(cells))
-            for column, (value, style) in enumerate(zip(cells, styles, strict=False)):
+            if len(cells) == 1:
+                self.write(sheet, number, 0, cells[0], "section")
+                sheet.write_blank(number, 1, None, self.formats["section"])
+                continue
+            for column, (value, style) in enumerate(zip(cells, ("label", "text"), strict=True)):
                 self.write(sheet, number, column, value, style)
 
     def write(self, sheet: Any, row: int, column: int, value: Any, style: str) -> None:
