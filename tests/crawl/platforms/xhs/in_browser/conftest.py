@@ -9,14 +9,15 @@ import tornado.ioloop
 
 from backend.core.clock import Clock
 from backend.core.database import Database
-from backend.core.http import HttpGate, NetworkPolicy
+from backend.core.http import HttpGate
 from backend.crawl.browser import Browsers
 from backend.crawl.platform import CrawlTools
 from backend.store.artifacts import ArtifactStore
 from backend.store.author_salt import AuthorSalt
 from backend.store.frontier import FrontierStore
 from backend.store.items import ItemStore
-from tests.fixtures.xhs_crawls import XhsCrawl, find_chromium, make_browsers, make_gate, trusting
+from tests.fixtures.chromium import make_browsers
+from tests.fixtures.xhs_crawls import XhsCrawl, make_gate, trusting
 from tests.fixtures.xhs_site import XhsSite
 
 
@@ -35,11 +36,7 @@ def io_loop() -> Iterator[tornado.ioloop.IOLoop]:
 
 @pytest.fixture(scope="package")
 def shared_browsers(io_loop: tornado.ioloop.IOLoop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium on PATH")
-    policy = NetworkPolicy(allow_private=("127.0.0.0/8",))
-    made = make_browsers(tmp_path_factory.mktemp("browser"), program, policy)
+    made = make_browsers(tmp_path_factory.mktemp("browser"))
     io_loop.run_sync(made.start)
     yield made
     io_loop.run_sync(made.stop)
