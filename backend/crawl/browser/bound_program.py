@@ -27,9 +27,13 @@ def main(parent_pid: int, death_signal: int, record: str, argv: list[str]) -> No
     # It may have died before the prctl: then no signal will come.
     if os.getppid() != parent_pid:
         sys.exit(CANNOT_START)
-    with open(f"{record}.new", "w", encoding="ascii") as out:  # noqa: PTH123 - pathlib is slow to load
-        out.write(f"{os.getpid()} {_start_time()}")
-    os.replace(f"{record}.new", record)  # noqa: PTH105
+    try:
+        with open(f"{record}.new", "w", encoding="ascii") as out:  # noqa: PTH123 - pathlib is slow to load
+            out.write(f"{os.getpid()} {_start_time()}")
+        os.replace(f"{record}.new", record)  # noqa: PTH105
+    except OSError:
+        # The folder is gone: who wanted this program has been cancelled meanwhile.
+        sys.exit(CANNOT_START)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execv(argv[0], argv)  # noqa: S606  (no shell is wanted)
 

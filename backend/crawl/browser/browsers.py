@@ -1,14 +1,11 @@
 """The browsers of this server: one process for each account, shared by many tasks, started at the first tab."""
 
 import asyncio
-import contextlib
 import random
-import re
 import secrets
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from loguru import logger
@@ -21,14 +18,21 @@ from backend.crawl.browser.options import BrowserOptions, Limits, NoBrowser, Way
 from backend.crawl.browser.ownership import FolderLock, reap
 from backend.crawl.browser.pace import Pace
 from backend.crawl.browser.process import BrowserProcess, Plan
+from backend.crawl.browser.profiles import Profiles, profile_name
 from backend.crawl.browser.rules import NavigationRules
+from backend.crawl.browser.sessions import PlainSessions, Sessions, TabUser
 from backend.crawl.browser.tab import Tab, TabOrder
-from backend.domain.errors import ShuttingDownError
-from backend.domain.execution import TaskContext
+from backend.domain.account import FIRST_PROFILE, Session
+from backend.domain.errors import BusyError, ShuttingDownError
 from backend.domain.platform import Availability
+from backend.domain.text import Text
 
 _RUN = ".run"
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_ATTACHED = "attached"
+_IN_USE = Text(
+    "这个账号的浏览器正在使用中，请先取消用它的任务",
+    "This account's browser is in use: cancel the tasks that use it first",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,14 @@ class Browsers:
         limits: Limits | None = None,
         pace: Pace | None = None,
         chance: random.Random | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
-        """`folder` keeps the profiles, one for each account; `policy` is the network gate's."""
+        """`folder` keeps the profiles, one for each account; `policy` is the network gate's.
+
+        Without `sessions` an account's name is its profile's, and profiles are all there is of a session.
+        """
+        self._sessions = sessions or PlainSessions()
+        self._profiles = Profiles(folder)
         self._options = options
         self._folder = folder
         self._limits = limits or Limits()
@@ -87,6 +97,7 @@ class Browsers:
         ended = reap(self._folder / _RUN)
         if ended:
             logger.warning("ended what a killed server had left of its browsers: {} programs", ended)
+        await self._profiles.sweep()
         self._is_open = True
 
     async def stop(self) -> None:
@@ -119,16 +130,19 @@ class Browsers:
 
     async def open_tab(
         self,
-        context: TaskContext,
+        context: TabUser,
         *,
         platform: str,
-        account: str = "default",
+        account: str = FIRST_PROFILE,
         listen: Sequence[Listen] = (),
         hosts: tuple[str, ...] = (),
     ) -> Tab:
         """Open a tab in the browser of this platform's account, starting it if need be; waits for a free place.
 
-        `hosts` are the names (and all names below them) that documents may come from. The caller closes the tab.
+        `account` is an id or a label; `default` is the platform's default account. A task's context and a login's are
+        all the same here. `hosts` are the names (and all names below them) that documents may come from. The caller
+        closes the tab.
+        Raises NotFoundError when there is no such account.
         Raises NeedsPersonError: NO_BROWSER, or BROWSER_NOT_CONNECTED when it cannot be attached to or started.
         Raises TaskFailedError, to be tried again, when the browser ends while the tab is opened.
         """
@@ -137,7 +151,8 @@ class Browsers:
             raise ShuttingDownError
         await self._places.acquire()
         try:
-            shared = await self._take(platform, account)
+            session = await self._sessions.session_of(platform, account)
+            shared = await self._take(platform, session)
         except BaseException:
             self._places.release()
             raise
@@ -160,11 +175,49 @@ class Browsers:
         self._places.release()
         self._let_go(shared)
 
+    # -- profiles ------------------------------------------------------------------------------------------------
+
+    def way(self) -> Way | None:
+        """Return how a browser would be come by now; None when there is none."""
+        try:
+            return find_way(self._options).way
+        except NoBrowser:
+            return None
+
+    def has_profile(self, platform: str, profile: str) -> bool:
+        """Whether a browser of this account has run here before."""
+        return self._profiles.has(profile_name(platform, profile))
+
+    def know_session(self, platform: str, profile: str, version: int) -> None:
+        """Note that this profile holds the stored session of that version: it is not given it once more."""
+        self._profiles.mark(profile_name(platform, profile), version)
+
+    async def end_unused(self, platform: str, profile: str) -> bool:
+        """End the account's browser unless a tab is open in it; return whether none runs now. Never an attached one."""
+        name = profile_name(platform, profile)
+        shared = self._shared.get(name)
+        if shared is not None and shared.users > 0:
+            return False
+        if shared is not None:
+            await finished(self._calls.own(self._close(name, shared), name="browser:unused"))
+        for process in self._not_ended(name):
+            await process.ended.wait()
+        return True
+
+    async def remove_profile(self, platform: str, profile: str) -> None:
+        """End the account's browser and remove its profile from the disk.
+
+        Raises BusyError while tabs are open in it, here or by another server.
+        """
+        if not await self.end_unused(platform, profile):
+            raise BusyError(_IN_USE)
+        await finished(self._calls.own(self._profiles.remove(profile_name(platform, profile)), name="browser:remove"))
+
     # -- browsers ------------------------------------------------------------------------------------------------
 
-    async def _take(self, platform: str, account: str) -> _Shared:
+    async def _take(self, platform: str, session: Session) -> _Shared:
         """Return the running browser of an account, counted as used. A cancel ends one that only we wait for."""
-        shared = self._shared_of(platform, account)
+        shared = self._shared_of(platform, session)
         shared.users += 1
         if shared.idle is not None:
             shared.idle.cancel()
@@ -178,12 +231,12 @@ class Browsers:
             raise
         return shared
 
-    def _shared_of(self, platform: str, account: str) -> _Shared:
+    def _shared_of(self, platform: str, session: Session) -> _Shared:
         try:
             found = find_way(self._options)
         except NoBrowser as error:
             raise no_browser(error.availability) from None
-        name = "attached" if found.way is Way.ATTACH else f"{_folder_name(platform)}-{_folder_name(account)}"
+        name = _ATTACHED if found.way is Way.ATTACH else profile_name(platform, session.profile)
         running = self._shared.get(name)
         if running is not None and not running.process.is_gone:
             return running
@@ -198,7 +251,8 @@ class Browsers:
         process = BrowserProcess(plan, self._calls, self._driver_turn)
         before = self._not_ended(name)
         self._processes[name] = [*before, process]
-        shared = _Shared(process, self._calls.own(_start_after(before, process), name=f"browser:{name}"))
+        starting = self._calls.own(_start_after(before, process, session), name=f"browser:{name}")
+        shared = _Shared(process, starting)
         self._shared[name] = shared
         process.on_gone = lambda: self._lost(shared)
         return shared
@@ -253,16 +307,7 @@ class Browsers:
             await self._drop(shared)
 
 
-async def _start_after(before: Sequence[BrowserProcess], process: BrowserProcess) -> None:
+async def _start_after(before: Sequence[BrowserProcess], process: BrowserProcess, session: Session) -> None:
     for one in before:
         await one.ended.wait()
-    await process.start()
-
-
-def _folder_name(text: str) -> str:
-    """Return a name for a folder: the text itself when it is plain, else a hash of it."""
-    with contextlib.suppress(UnicodeEncodeError):
-        if _PLAIN.fullmatch(text):
-            return text
-        return sha256(text.encode()).hexdigest()[:16]
-    return sha256(repr(text).encode()).hexdigest()[:16]
+    await process.start(session)

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 
@@ -20,6 +20,8 @@ from backend.crawl.browser.gate import BrowserGate
 from backend.crawl.browser.options import DEFAULT_CDP_URL, BrowserOptions, Found, Limits, Way
 from backend.crawl.browser.ownership import FolderLock, free_profile
 from backend.crawl.browser.rules import NavigationRules
+from backend.crawl.browser.sessions import cookies_to_add, write_mark
+from backend.domain.account import Session
 
 if TYPE_CHECKING:
     from backend.crawl.browser.driver import Browser, BrowserContext, Playwright
@@ -97,18 +99,19 @@ class BrowserProcess:
 
     # -- starting ------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
+    async def start(self, session: Session | None = None) -> None:
         """Start the driver, then start the browser or attach to it. Raises NeedsPersonError, TaskFailedError.
 
-        A failed start leaves nothing. Run it in a task that nobody cancels: `end` cuts it short.
+        A browser of ours is given `session` where its profile has none. A failed start leaves nothing. Run it in a
+        task that nobody cancels: `end` cuts it short.
         """
         try:
-            await self._start()
+            await self._start(session)
         except BaseException:
             await self.end()
             raise
 
-    async def _start(self) -> None:
+    async def _start(self, session: Session | None) -> None:
         from backend.crawl.browser import driver  # noqa: PLC0415 - the extra may not be installed
 
         limits = self._plan.limits
@@ -118,7 +121,7 @@ class BrowserProcess:
                 self._playwright = await self._call(lambda: driver.start(self._node()), limits.launch_s, "driver")
             self._refuse_when_ending()
             self._watching = [self._calls.own(self._watch_over(one), name="browser:watch") for one in self._drivers()]
-            await (self._attach() if self.way is Way.ATTACH else self._launch())
+            await (self._attach() if self.way is Way.ATTACH else self._launch(session))
         except driver.Error as error:
             raise self._not_started(str(error)) from error
         except TimeoutError:
@@ -137,7 +140,7 @@ class BrowserProcess:
             raise not_attached(url, is_late=False)
         self._context = self._browser.contexts[0]
 
-    async def _launch(self) -> None:
+    async def _launch(self, stored: Session | None) -> None:
         limit_s = self._plan.limits.launch_s
         options = self._launch_options()
         chromium = self._started.chromium
@@ -151,6 +154,21 @@ class BrowserProcess:
         session = await self._call(self._browser.new_browser_cdp_session, self._plan.limits.call_s, "gate")
         self.gate = BrowserGate(session, self._plan.rules, self._calls)
         await self._call(self.gate.close_all_but_allowed, self._plan.limits.call_s, "gate")
+        if stored is not None and stored.cookies:
+            await self._give(stored)
+
+    async def _give(self, session: Session) -> None:
+        """Give the browser what it lacks of the stored session; a cookie it refuses costs no task its start."""
+        limit_s, profile = self._plan.limits.call_s, self._plan.profile
+        try:
+            wanted = cookies_to_add(session, await self._call(self.context.cookies, limit_s, "cookies"), profile)
+            if wanted:
+                await self._call(lambda: self.context.add_cookies(cast("Any", wanted)), limit_s, "session")
+        except self.foreign_error:
+            # Its words may quote a value.
+            logger.warning("a browser has refused the stored session of {}", profile.name)
+            return
+        write_mark(profile, session.version)
 
     def _launch_options(self) -> dict[str, Any]:
         plan = self._plan

@@ -12,11 +12,12 @@ from backend.crawl.browser.calls import Calls, finished
 from backend.crawl.browser.capture import Answers, Captured, Listen, kept_headers, wanted_path
 from backend.crawl.browser.errors import browser_gone, navigation_failed, page_hung, refused, tab_gone
 from backend.crawl.browser.gate import BrowserGate
-from backend.crawl.browser.options import Limits
+from backend.crawl.browser.options import Limits, Way
 from backend.crawl.browser.pace import Pace, point_in
 from backend.crawl.browser.process import BrowserProcess
 from backend.crawl.browser.rules import NavigationRules
-from backend.domain.execution import TaskContext
+from backend.crawl.browser.sessions import TabUser, read_cookie
+from backend.domain.account import Cookie
 
 if TYPE_CHECKING:
     from backend.crawl.browser.driver import Page, Request, Response
@@ -35,7 +36,7 @@ _SIZE_OF_SCREEN = "() => [innerWidth, innerHeight]"
 class TabOrder:
     """What a tab is opened for."""
 
-    context: TaskContext
+    context: TabUser
     listen: Sequence[Listen]
     hosts: tuple[str, ...]
     limits: Limits
@@ -255,6 +256,17 @@ class Tab:
         if not await self.exists(selector):
             return None
         return await self._ask(lambda page: page.locator(selector).first.screenshot(timeout=self._limit_ms), "picture")
+
+    @property
+    def is_the_users_own(self) -> bool:
+        """Whether this is a tab of the user's own Chrome, whose session is not ours to keep."""
+        return self._process.way is Way.ATTACH
+
+    async def cookies(self) -> list[Cookie]:
+        """Return the cookies that the page's own site has set in this browser."""
+        url = self.url
+        told = await self._ask(lambda page: page.context.cookies(url), "cookies")
+        return [read_cookie(one) for one in told]
 
     @property
     def _limit_ms(self) -> float:
