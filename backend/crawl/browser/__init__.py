@@ -8,7 +8,7 @@ A platform opens a tab, tells it which of the page's own answers to keep, and re
         answer = await tab.next_answer(within_s=20)
 
 In an execution `browsers` is `context.reach(tools.browsers)`, like every tool. Decisions behind it:
-docs/decisions/0013-the-users-own-browser.md.
+docs/decisions/0014-the-users-own-browser.md.
 """
 
 from backend.crawl.browser.browsers import Browsers, LiveBrowsers

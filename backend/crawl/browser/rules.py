@@ -2,7 +2,7 @@
 
 Documents of a browser that is ours are checked one by one, redirects, frames and popups included. What a page loads
 besides (pictures, scripts, calls of its own) is bound by the browser's resolver rules: no private address by number
-and no loopback name. docs/decisions/0013-the-users-own-browser.md says what that leaves open.
+and no loopback name. docs/decisions/0014-the-users-own-browser.md says what that leaves open.
 """
 
 import ipaddress
