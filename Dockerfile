@@ -9,9 +9,9 @@ COPY frontend/ ./
 RUN npm run build
 
 FROM python:3.12-slim-bookworm
-# ffmpeg and the fonts make videos; libcurl4 is what the embedded mongod links against.
+# ffmpeg and the fonts make videos; libcurl4 is what the embedded mongod links against; chromium reads what needs a browser.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ffmpeg fonts-noto-cjk libcurl4 \
+    && apt-get install -y --no-install-recommends chromium ffmpeg fonts-noto-cjk libcurl4 \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY requirements/runtime.lock requirements/
@@ -27,6 +27,8 @@ RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin media
 USER mediacrawer
 VOLUME /app/data
 ENV HOST=0.0.0.0 PORT=8888 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# Without a screen; Docker's own confinement does not let Chromium make a sandbox inside it.
+ENV BROWSER_MODE=headless BROWSER_SANDBOX=off
 EXPOSE 8888
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['PORT']}/health/live\", timeout=2)"]

@@ -71,7 +71,10 @@ def _locked(lock: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [("runtime", ("embedded", "memory", "media")), ("dev", ("embedded", "memory", "media", "dev"))],
+    [
+        ("runtime", ("embedded", "memory", "media", "browser")),
+        ("dev", ("embedded", "memory", "media", "browser", "dev")),
+    ],
 )
 def test_lock_is_in_step_with_pyproject(lock: str, extras: tuple[str, ...]) -> None:
     pins = _locked(lock)

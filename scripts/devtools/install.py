@@ -16,7 +16,7 @@ TOOLS = ROOT / ".tools"
 REQUIREMENTS = ROOT / "requirements"
 
 _UV = "uv==0.13.9"
-_RUNTIME_EXTRAS = ("--extra", "embedded", "--extra", "memory", "--extra", "media")
+_RUNTIME_EXTRAS = ("--extra", "embedded", "--extra", "memory", "--extra", "media", "--extra", "browser")
 _PROJECT = ("pyproject.toml", "requirements/build.in")
 # What each lock is made of. dev is held to runtime's versions, so one .venv can satisfy both.
 _LOCKS: dict[str, tuple[str, ...]] = {
