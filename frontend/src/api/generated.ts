@@ -544,6 +544,27 @@ export interface components {
             balanced: boolean | null;
         };
         /**
+         * BrowserOut
+         * @description The browsers that read platforms which need one: what is open right now.
+         */
+        BrowserOut: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "degraded" | "down" | "off";
+            /** Latency Ms */
+            latency_ms: number | null;
+            /** Since */
+            since: string | null;
+            /** Advice */
+            advice: string | null;
+            /** Tabs */
+            tabs: number;
+            /** Browsers */
+            browsers: number;
+        };
+        /**
          * CancelOut
          * @description Who asked to cancel, and what came of it.
          */
@@ -614,7 +635,7 @@ export interface components {
             runner: components["schemas"]["RunnerOut"];
             disk: components["schemas"]["DiskOut"];
             ffmpeg: components["schemas"]["ComponentOut"];
-            browser: components["schemas"]["ComponentOut"];
+            browser: components["schemas"]["BrowserOut"];
         };
         /**
          * CostOut
@@ -1292,6 +1313,7 @@ export interface components {
                 [key: string]: components["schemas"]["StoreOut"];
             };
             disk: components["schemas"]["DiskOut"];
+            browser: components["schemas"]["BrowserOut"];
             live: components["schemas"]["HeldOut"];
         };
         /**
