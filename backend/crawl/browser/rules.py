@@ -7,6 +7,7 @@ and no loopback name. docs/decisions/0014-the-users-own-browser.md says what tha
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -40,6 +41,8 @@ class NavigationRules:
 
     def __init__(self, policy: NetworkPolicy) -> None:
         self._policy = policy
+        # Our own port and the stores' stay closed to what settings name, too.
+        self._all_but_denied = replace(policy, allow_private=("0.0.0.0/0", "::/0"))
         self._trusted = frozenset(origin_of(origin) for origin in policy.trusted_origins)
 
     def refusal(self, url: str, hosts: Iterable[str]) -> Refusal | None:
@@ -54,7 +57,7 @@ class NavigationRules:
         if scheme not in _SCHEMES or not host:
             return "SCHEME_REFUSED"
         if self._is_trusted(url):
-            return None
+            return refusal_of(url, self._all_but_denied)
         if seen is not None:
             return seen
         if scheme == "http" and not self._is_opened(host):
