@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from backend.crawl.browser.bound_program import ENDED
 
 _BOUND_PROGRAM = Path(__file__).with_name("bound_program.py")
 _SUFFIX = ".pid"
@@ -46,12 +49,14 @@ class Starters:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._roles: list[str] = []
 
     def make(self, role: str, program: Path, *, dies_by: int, environ: Mapping[str, str] | None = None) -> Path:
         """Return what to start instead of `program`; where nothing can be bound, the program itself."""
         if sys.platform == "win32":
             return program
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._roles.append(role)
         starter = self._folder / role
         words = [sys.executable, "-I", "-S", str(_BOUND_PROGRAM)]
         later = [str(int(dies_by)), str(self._folder / f"{role}{_SUFFIX}"), str(program)]
@@ -60,6 +65,16 @@ class Starters:
         starter.chmod(0o700)
         # A file system may be mounted so that nothing in it can be run.
         return starter if os.access(starter, os.X_OK) else program
+
+    def close(self) -> None:
+        """Let no program begin any more: from now on `noted_in` tells all that have."""
+        if self._folder.is_dir():
+            (self._folder / ENDED).touch()
+
+    def remove(self) -> None:
+        """Remove the folder; what is about to begin still has to read there that it must not."""
+        if all((self._folder / f"{role}{_SUFFIX}").exists() for role in self._roles):
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def noted_in(folder: Path, role: str = "*") -> list[Noted]:

@@ -3,7 +3,8 @@
     python -I -S bound_program.py PARENT_PID SIGNAL RECORD PROGRAM ARGUMENTS...
 
 Run as a program of its own, never imported. RECORD gets this process's pid and, on Linux, its start time, before the
-program begins: whoever finds it later can end what nobody else knows of (reaper.py).
+program begins: whoever finds it later can end what nobody else knows of (ownership.py). A file `ended` beside RECORD
+says that nobody wants the program any more.
 """
 
 import os
@@ -12,6 +13,7 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 CANNOT_START = 127
+ENDED = "ended"
 
 
 def main(parent_pid: int, death_signal: int, record: str, argv: list[str]) -> None:
@@ -32,7 +34,10 @@ def main(parent_pid: int, death_signal: int, record: str, argv: list[str]) -> No
             out.write(f"{os.getpid()} {_start_time()}")
         os.replace(f"{record}.new", record)  # noqa: PTH105
     except OSError:
-        # The folder is gone: who wanted this program has been cancelled meanwhile.
+        # The folder is gone, and with it whoever wanted this program.
+        sys.exit(CANNOT_START)
+    # Looked for after the note is written: either who ends us reads the note, or we see its sign.
+    if os.path.exists(os.path.join(os.path.dirname(record), ENDED)):  # noqa: PTH110, PTH118, PTH120
         sys.exit(CANNOT_START)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execv(argv[0], argv)  # noqa: S606  (no shell is wanted)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import math
 import os
-import shutil
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -284,13 +283,14 @@ class BrowserProcess:
             # It must know that it is stopped before its driver is killed, or it reports an error that nobody reads.
             stopping = self._calls.own(self._playwright.stop(), name="browser:stop")
             await asyncio.sleep(0)
+        self._starters.close()
         for program in self.noted():
             program.kill_group()
         limit_s = self._plan.limits.kill_s
         if stopping is not None:
             await asyncio.wait({stopping}, timeout=limit_s)
         await self._have_left(["browser", "driver"], within_s=limit_s)
-        shutil.rmtree(self._plan.folder, ignore_errors=True)
+        self._starters.remove()
         self._profile_lock.release()
         self.ended.set()
 
