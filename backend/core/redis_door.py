@@ -205,9 +205,23 @@ class RedisDoor:
 async def translated(operation: Awaitable[T]) -> T:
     """Return its result. Raises CacheUnavailableError for everything that Redis or the way to it fails with."""
     try:
-        return await operation
+        return await _with_its_cancel(operation)
     except (RedisError, OSError, TimeoutError) as error:
         raise CacheUnavailableError(type(error).__name__) from error
+
+
+async def _with_its_cancel(operation: Awaitable[T]) -> T:
+    """Return its result; a cancel that came meanwhile, and that it has kept to itself, is raised instead.
+
+    redis-py sends with asyncio.wait_for, which until Python 3.12 forgets a cancel in whose moment its work was done.
+    """
+    task = asyncio.current_task()
+    cancels = task.cancelling() if task is not None else 0
+    try:
+        return await operation
+    finally:
+        if task is not None and task.cancelling() > cancels:
+            raise asyncio.CancelledError
 
 
 async def _asked(ask: Callable[[Redis], Awaitable[T]], client: Redis) -> T:
