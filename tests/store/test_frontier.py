@@ -315,3 +315,13 @@ async def test_books_counted_kind_by_kind_are_those_of_all_rows_grouped(
 
         assert alone == (await frontier.books_of(["t_1", "t_2"], is_over=is_over))["t_1"]
         assert (alone.requested, alone.queued_left, alone.aborted) == (10, 4, 3 if is_over else 0)
+
+
+async def test_what_a_unit_needs_comes_back_and_is_never_shown(frontier: FrontierStore) -> None:
+    data = {"unit": "note", "token": "TOKEN", "card": {"title": "露营"}}
+    await frontier.add_many(LEASE, [NewRow("a", f"{ORIGIN}/a", ORIGIN, 0, data=data), row("b")])
+
+    found = {one.fingerprint: one.data for one in await frontier.take(LEASE, ORIGIN, 2)}
+
+    assert found == {"a": data, "b": None}
+    assert "TOKEN" not in str(await frontier.list("t_1", limit=10))

@@ -133,3 +133,32 @@ async def test_delete_removes_the_items_of_one_task_only(items: ItemStore) -> No
     removed = await items.delete_of("t_1")
 
     assert (removed, await items.count("t_1"), await items.count("t_2")) == (2, 0, 1)
+
+
+async def test_ids_are_found_by_keyword_root_and_author(items: ItemStore) -> None:
+    post = replace(item(), kind="post", item_id="p", queries=("camp",), author=Author("9f", "张*"))
+    other = replace(item(), kind="post", item_id="q", queries=("tent",))
+    comment = replace(item(), kind="comment", item_id="c", root_id="p")
+    await items.upsert_many(LEASE, [post, other, comment])
+
+    found = [
+        await items.ids_of("t_1", "web", "post"),
+        await items.ids_of("t_1", "web", "post", query="camp"),
+        await items.ids_of("t_1", "web", "post", author="9f"),
+        await items.ids_of("t_1", "web", "comment", root_id="p"),
+        await items.ids_of("t_1", "web", "comment", root_id="q"),
+        await items.ids_of("t_2", "web", "post"),
+    ]
+
+    assert found == [{"p", "q"}, {"p"}, {"p"}, {"c"}, set(), set()]
+
+
+async def test_reported_are_the_posts_and_the_comments_they_say_they_have(items: ItemStore) -> None:
+    posts = [
+        replace(item(number), kind="post", metrics=Metrics(comment=comment))
+        for number, comment in enumerate([319, None])
+    ]
+    await items.upsert_many(LEASE, [*posts, replace(item(9), kind="comment", metrics=Metrics(comment=7))])
+
+    assert await items.reported_with_comments("t_1") == 321
+    assert await items.reported_with_comments("t_2") == 0
