@@ -13,6 +13,7 @@ import psutil
 import pytest
 import tornado.ioloop
 
+from backend.core.http import NetworkPolicy
 from backend.crawl.browser import BrowserOptions, Browsers, Limits, Listen, Tab
 from backend.crawl.browser.bound import noted_in
 from backend.domain.errors import NeedsPersonError, ShuttingDownError, TaskFailedError
@@ -206,6 +207,28 @@ async def test_program_that_is_no_browser_needs_a_person(io_loop: object, folder
 
     assert refused.value.code == "BROWSER_NOT_CONNECTED"
     assert left == set()
+
+
+@pytest.mark.parametrize(("trusted", "other"), [("localhost", "127.0.0.1"), ("127.0.0.1", "localhost")])
+async def test_page_reaches_no_private_address_but_the_one_that_settings_name(
+    io_loop: object, folder: Path, site: Site, other_site: Site, trusted: str, other: str
+) -> None:
+    here = f"http://{trusted}:{site.port}"
+    elsewhere = f"http://{other}:{other_site.port}/"
+    script = f"fetch('{elsewhere}', {{mode: 'no-cors'}}).then(() => fetch('/reached'), () => fetch('/refused'))"
+    picture = f"<img src='{elsewhere}picture'>"
+    site.pages["/"] = SitePage(f"{picture}<script>{script}</script>".encode(), content_type=HTML)
+    pool = make_browsers(folder, policy=NetworkPolicy(trusted_origins=frozenset({here})))
+    await pool.start()
+
+    async with await open_tab(pool, Listen("GET", "/reached"), Listen("GET", "/refused")) as tab:
+        await tab.open(f"{here}/")
+        answer = await tab.next_answer(within_s=60)
+    await pool.stop()
+
+    assert answer is not None
+    assert answer.path == "/refused"
+    assert other_site.asked == 0
 
 
 async def test_stopped_browsers_open_nothing(io_loop: object, folder: Path) -> None:

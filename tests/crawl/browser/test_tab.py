@@ -220,20 +220,6 @@ async def test_frames_and_popups_of_other_hosts_are_not_loaded(
     assert pages == 2  # the blank one it started with, and ours
 
 
-async def test_subresources_at_private_numbers_and_loopback_names_are_not_reached(
-    browsers: Browsers, context: BareContext, site: Site
-) -> None:
-    # LOOPBACK opens 127.0.0.0/8, so localhost is open here; 10/8 is not.
-    site.pages["/"] = html("<script>fetch('http://10.0.0.1:9/').catch(e => fetch('/refused'))</script>")
-    site.pages["/refused"] = SitePage(b"{}", content_type=JSON)
-
-    async with await open_tab(browsers, context, Listen("GET", "/refused")) as tab:
-        await tab.open(site.url("/"))
-        answer = await tab.next_answer(within_s=10)
-
-    assert answer is not None
-
-
 async def test_dialog_is_dismissed_and_download_refused(browsers: Browsers, context: BareContext, site: Site) -> None:
     site.pages["/"] = html("<script>if (!confirm('?')) fetch('/dismissed')</script><a href='/file' download>f</a>")
     site.pages["/file"] = SitePage(b"data", content_type="application/octet-stream")
