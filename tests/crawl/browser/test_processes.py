@@ -210,7 +210,7 @@ async def test_program_that_is_no_browser_needs_a_person(io_loop: object, folder
 
 
 @pytest.mark.parametrize(("trusted", "other"), [("localhost", "127.0.0.1"), ("127.0.0.1", "localhost")])
-async def test_page_reaches_no_private_address_but_the_one_that_settings_name(
+async def test_page_reaches_no_private_address_but_the_one_that_settings_name(  # noqa: PLR0917
     io_loop: object, folder: Path, site: Site, other_site: Site, trusted: str, other: str
 ) -> None:
     here = f"http://{trusted}:{site.port}"
