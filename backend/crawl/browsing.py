@@ -13,10 +13,12 @@ from backend.crawl.refusal import Refusal, refusal_of_status
 from backend.crawl.source_record import Record, snake_cased
 from backend.crawl.state_literal import read_state
 from backend.domain.challenge import Challenge, ChallengeKind
-from backend.domain.errors import NeedsPersonError
+from backend.domain.errors import NeedsPersonError, NotFoundError
 from backend.domain.execution import TaskContext
+from backend.domain.text import Text
 
 _MAX_KEPT = 200
+_ADD_ACCOUNT = Text("添加这个账号并登录，然后点“继续”", "Add this account and log in, then resume")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +42,13 @@ class Site:
 class Visit:
     """The tab of one attempt, opened when first needed. `visits` counts the pages shown so far."""
 
-    def __init__(self, context: TaskContext, browsers: Browsers, site: Site, *, pacer: Pacer, clock: Clock) -> None:
+    def __init__(
+        self, context: TaskContext, browsers: Browsers, site: Site, *, account: str, pacer: Pacer, clock: Clock
+    ) -> None:
         self._context = context
         self._browsers = browsers
         self._site = site
+        self._account = account
         self._pacer = pacer
         self._clock = clock
         self._tab: Tab | None = None
@@ -173,9 +178,16 @@ class Visit:
     async def _opened(self) -> Tab:
         if self._tab is None:
             self._context.check()
-            self._tab = await self._browsers.open_tab(
-                self._context, platform=self._site.platform, listen=self._site.listen, hosts=self._site.hosts
-            )
+            try:
+                self._tab = await self._browsers.open_tab(
+                    self._context,
+                    platform=self._site.platform,
+                    account=self._account,
+                    listen=self._site.listen,
+                    hosts=self._site.hosts,
+                )
+            except NotFoundError as error:
+                raise NeedsPersonError("NO_ACCOUNT", error.message, action=_ADD_ACCOUNT) from error
         return self._tab
 
     async def _forget_answers(self, tab: Tab) -> None:

@@ -28,6 +28,7 @@ from backend.crawl.privacy import Privacy
 from backend.crawl.saved_media import MediaFetcher, MediaLimits, MediaSaver
 from backend.crawl.unit import UnitManners
 from backend.crawl.units import UnitCrawl
+from backend.domain.account import FIRST_PROFILE
 from backend.domain.errors import NeedsPersonError
 from backend.domain.execution import Execution, TaskContext
 from backend.domain.platform import Availability, Example, PlatformInfo, PlatformType
@@ -149,7 +150,12 @@ class XhsPlatform:
             raise NeedsPersonError("NO_BROWSER", _NO_BROWSER, action=_INSTALL)
         task = context.task
         plan = plan_of(task.type, task.params, self._addresses, created_at=task.created_at)
-        visit = Visit(context, context.reach(tools.browsers), self._site, pacer=self._pacer, clock=tools.clock)
+        visit = Visit(
+            *(context, context.reach(tools.browsers), self._site),
+            account=str(task.params.get("account", FIRST_PROFILE)),
+            pacer=self._pacer,
+            clock=tools.clock,
+        )
         reader = XhsReader(
             plan,
             visit,

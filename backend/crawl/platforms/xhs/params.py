@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from backend.crawl.forms import Params, UrlText, ui
 from backend.crawl.platforms.xhs.links import creator_link, note_link
+from backend.domain.account import FIRST_PROFILE
 from backend.domain.text import Text
 
 Keyword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -86,6 +87,15 @@ class _Depth(Params):
                 "By default a salted hash and a masked name; keep more only if you may",
             ),
             choices={"masked": Text("打码", "Masked"), "full": Text("完整", "Full")},
+        ),
+    )
+    account: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = Field(
+        default=FIRST_PROFILE,
+        json_schema_extra=ui(
+            Text("账号", "Account"),
+            order=21,
+            is_advanced=True,
+            help_text=Text("用哪个已登录的账号读取，写它的名称", "Whose login the pages are read with, by its name"),
         ),
     )
 
