@@ -64,6 +64,11 @@ class Extracted:
     tags: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether the page says nothing at all and leads nowhere: what a site sends instead of an answer."""
+        return not (self.title or self.text or self.links or self.image)
+
 
 class StoppedError(Exception):
     """The caller wants the page no more."""

@@ -127,6 +127,8 @@ class Visitor:
         if found is None:
             self._context.log("warning", "PARSE_FAILED", url=row.url)
             return Visit(row, self._result(row, answer, Verdict("failed", error="PARSE_FAILED")))
+        if found.is_blank:
+            return Visit(row, self._result(row, answer, Verdict("empty")))
         item = self._item(url, found)
         result = self._result(row, answer, Verdict("ok"), item_id=item.item_id)
         return Visit(row, result, item=item, links=found.links, final=final.fingerprint if final else None)
