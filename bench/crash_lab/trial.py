@@ -28,7 +28,7 @@ TAKEOVER_S = LEASE_S + 15.0
 # Whoever wakes finds its task taken by the other, however slow this machine is; alone, it finds its lease lost.
 STALLS_S: Mapping[Fault, float] = {"stall": TAKEOVER_S + 2.0, "alone": LEASE_S + 2.0}
 # No promise is held to these: they only end a trial in which nothing comes any more.
-_WORK_S = 120.0
+_WORK_S = 600.0
 _REACHED_WITHIN_S = 120.0
 _SWEPT_WITHIN_S = 30.0
 _LEFT_WITHIN_S = 120.0
@@ -91,6 +91,8 @@ class Trial:
     found: list[str] = field(default_factory=list)
     struck_at: float = 0.0
     had_ended: bool = False
+    # Entries of the task's history that were there before: no two processes' clocks are compared.
+    known: int = 0
     ready_at: float = 0.0
     thawed_at: float = 0.0
 
@@ -163,7 +165,9 @@ class Trial:
     async def _until_struck(self) -> None:
         await self._until(self._is_struck, f"{self.scenario.point}:{self.scenario.nth}")
         self.struck_at = time.time()
-        self.had_ended = self.fault != "restart" and (await self._task())["status"] in FINAL
+        if self.fault != "restart":
+            task = await self._task()
+            self.had_ended, self.known = task["status"] in FINAL, len(task["history"])
 
     def _is_struck(self) -> bool:
         first = self.servers["first"]
@@ -238,18 +242,32 @@ class Trial:
             await self._until_async(is_swept, "no half-written file", within_s=_SWEPT_WITHIN_S)
 
     def _resumed_s(self, task: Document, *, since: float | None = None) -> float | None:
-        claims = [
-            at for entry in task["history"] if (at := _at(entry)) > self.struck_at and entry["reason"] == "claimed"
-        ]
-        ends = [at for entry in task["history"] if (at := _at(entry)) > self.struck_at and entry["to_status"] in FINAL]
+        later = self._later(task)
+        claims = [_at(entry) for entry in later if entry["reason"] == "claimed"]
+        ends = [_at(entry) for entry in later if entry["to_status"] in FINAL]
         found = claims or ends
         begun_at = max(self.struck_at, self.ready_at) if since is None else since
         return max(0.0, min(found) - begun_at) if found else None
 
+    def _later(self, task: Document) -> list[Document]:
+        """Return what the history tells of the time after the fault."""
+        if self.fault == "restart":
+            # Its store died with it; a start takes longer than clocks differ.
+            return [entry for entry in task["history"] if _at(entry) > self.struck_at]
+        return list(task["history"][self.known :])
+
     def requests_of_the_struck(self, task: Document) -> list[str]:
-        """Return what the server that was struck asked for after another had claimed the task, or it had ended."""
-        taken = [_at(entry) for entry in task["history"] if _at(entry) > self.struck_at]
-        return requests_by(self.stand_in.seen, "first", after=taken[0]) if taken and self._has_second else []
+        """Return what the server that was struck asked for after its run had ended or was another's.
+
+        On a busy machine the other may lose the task again, and the one that was struck claim it anew: that is its own.
+        """
+        later = self._later(task)
+        if not later or not self._has_second:
+            return []
+        own = {entry["worker_id"] for entry in task["history"][: self.known] if entry["reason"] == "claimed"}
+        after = max(self.struck_at, _at(later[0]))
+        asked = [one for one in self.stand_in.seen if one.owner == "first" and one.began_at > after]
+        return [one.path for one in asked if not _is_run_by(own, later, one.began_at)]
 
     def _judged(self, outcome: Outcome) -> list[str]:
         """Return what did not hold."""
@@ -379,6 +397,13 @@ class Trial:
 
 def _is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] == "T"
+
+
+def _is_run_by(workers: set[str], entries: list[Document], moment: float) -> bool:
+    """Whether the last claim until then was one of theirs, and the run was not over."""
+    past = [entry for entry in entries if _at(entry) <= moment]
+    claims = [entry for entry in past if entry["reason"] == "claimed"]
+    return bool(claims) and claims[-1]["worker_id"] in workers and past[-1]["to_status"] in {"running", "cancelling"}
 
 
 def _at(entry: Document) -> float:
