@@ -165,7 +165,6 @@ class Visit:
 
         self._context.log("warning", f"{wall.message.zh}，等待扫码")
         await self._context.wait_for_person(challenge, is_solved, refresh=refreshed)
-        self._context.log("info", "验证已完成，继续采集")
         self.forget()
 
     async def _challenge(self, tab: Tab, wall: Refusal) -> Challenge:

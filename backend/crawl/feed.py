@@ -35,11 +35,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a page may take: for its first answer, and for each of `nudges` steps of going on. Seconds."""
+    """How long a page may take, in seconds, and how often it is asked to go on before it is taken to be at its end.
+
+    `first_s`: for its first answer; `answer_s`: for one that it has asked for; `glance_s`: to begin asking.
+    """
 
     first_s: float = 20.0
-    step_s: float = 4.0
-    nudges: int = 5
+    answer_s: float = 20.0
+    glance_s: float = 0.5
+    steps: int = 12
 
 
 class FeedSource(Protocol):
@@ -126,14 +130,18 @@ class Feed:
     async def _gone_on(self) -> Part | Refusal | None:
         # What the page fetched ahead is here already.
         answer = await self._another(within_s=0)
-        for _ in range(self._patience.nudges):
+        for _ in range(self._patience.steps):
             if answer is not None:
                 return self._source.read(answer)
             if not self._visit.is_asking:
                 await self._visit.pause()
                 if not await self._source.go_on():
                     return NOTHING_TO_PRESS if self._at == 0 else None
-            answer = await self._another(within_s=self._patience.step_s)
+                answer = await self._another(within_s=self._patience.glance_s)
+            if answer is None and self._visit.is_asking:
+                answer = await self._another(within_s=self._patience.answer_s)
+                if answer is None:
+                    break
         return await self._nothing_came() if answer is None else self._source.read(answer)
 
     async def _another(self, *, within_s: float) -> Captured | None:

@@ -106,6 +106,7 @@ class UnitCrawl:
         self._tally = Tally(await self._patiently(lambda: self._rows.books(lease.task_id, is_over=False)))
         await self._patiently(self._reader.load)
         await self._count_queue()
+        self._context.progress(done=self._stored, total=self._reader.expected())
         if added:
             self._context.log("info", "开始采集")
         else:

@@ -15,7 +15,7 @@ from backend.domain.text import Text
 if TYPE_CHECKING:
     from backend.crawl.browsing import Visit
 
-PATIENCE = Patience(first_s=1, step_s=1, nudges=3)
+PATIENCE = Patience(first_s=1, answer_s=1, glance_s=1, steps=3)
 WALL = Refusal("NEEDS_LOGIN", Text("登录", "log in"), needs=ChallengeKind.LOGIN)
 
 
@@ -181,6 +181,15 @@ async def test_answer_that_does_not_come_is_no_end() -> None:
 
     assert isinstance(found, Refusal)
     assert (found.error, found.may_pass) == ("NO_ANSWER", True)
+
+
+async def test_page_is_asked_to_go_on_until_it_asks() -> None:
+    page = Page([part(0), None, None, part(3)])
+    made = feed(page)
+    await made.part(1)
+
+    assert await ids(made, 2) == ["3", "4", "5"]
+    assert page.steps == 4
 
 
 async def test_list_that_stops_growing_is_looked_at_once_more_and_then_ended() -> None:

@@ -84,7 +84,7 @@ async def test_passing_failure_is_tried_again_and_counted_once(
 
 
 async def test_answer_that_never_comes_ends_its_unit_and_not_the_task(crawl: XhsCrawl, site: XhsSite) -> None:
-    crawl.patience = replace(crawl.patience, step_s=0.5, nudges=3)
+    crawl.patience = replace(crawl.patience, answer_s=1.0)
     site.plan("search", "hang", times=0)
 
     carried = await crawl.run({**LIST_ONLY, "limit": 100})
