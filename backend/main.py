@@ -29,6 +29,7 @@ try:
         open_cache,
         open_database,
         open_log,
+        open_secrets,
         start_embedded,
     )
     from backend.composition.tools import open_tools
@@ -74,7 +75,7 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
     except EmbeddedStoreError as error:
         raise StartError(error.message.both()) from error
     log = open_log(settings, clock, embedded, closing)
-    stores = make_stores(settings, clock, database, cache, log)
+    stores = make_stores(settings, clock, database, cache, log, box=await open_secrets(settings, database))
     await ensure_indexes(stores)
     # Stopped after the runner and before the stores: what the last runs changed is announced yet.
     await stores.announcer.start()
@@ -84,7 +85,7 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
     closing.push_async_callback(hub.stop)
     closing.push_async_callback(stores.artifacts.close)
     await stores.artifacts.sweep_parts()
-    tools = await open_tools(settings, closing)
+    tools = await open_tools(settings, clock, stores, closing)
     running = await open_runner(settings, clock, stores, tools, closing, hub=hub)
     await running.services.system.start()
     closing.push_async_callback(running.services.system.stop)

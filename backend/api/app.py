@@ -21,6 +21,7 @@ from tornado.log import access_log
 from tornado.routing import URLSpec
 from tornado.web import Application, RequestHandler
 
+from backend.api.accounts.handlers import ROUTES as ACCOUNTS
 from backend.api.artifacts.handlers import ROUTES as ARTIFACTS
 from backend.api.auth import make_checks
 from backend.api.base import Answering, BodyTooLargeHandler, Door, Services, UnknownPathHandler
@@ -40,7 +41,7 @@ from backend.api.tasks.handlers import ROUTES as TASKS
 from backend.core.clock import Clock
 from backend.core.settings import ROOT, Settings
 
-ROUTES: tuple[Route, ...] = (*TASKS, *CHALLENGES, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *SYSTEM, *STREAM)
+ROUTES: tuple[Route, ...] = (*TASKS, *CHALLENGES, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *ACCOUNTS, *SYSTEM, *STREAM)
 MAX_HEADER_BYTES = 32_768
 # Longer than a browser's or a proxy's own keep-alive, so that they close first; a long poll is no idle connection.
 IDLE_TIMEOUT_S = 90.0
@@ -176,7 +177,7 @@ _SHOWN_NAMES = frozenset(
         *("status", "kind", "platform", "type", "ids", "batch_id", "label", "sort", "cursor", "limit", "facets"),
         *("created_by", "created_from", "created_to", "schedule_id", "wait", "until", "purge", "pretty", "state"),
         *("outcome", "after", "before", "level", "require_available", "topics"),
-        *("format", "columns", "distinct", "tz", "lang", "task_id", "from", "to"),
+        *("account", "format", "columns", "distinct", "tz", "lang", "task_id", "from", "to"),
     }
 )
 

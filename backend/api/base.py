@@ -23,6 +23,7 @@ from backend.domain.errors import ShuttingDownError, is_loop_closed
 from backend.domain.text import Text
 
 if TYPE_CHECKING:
+    from backend.services.account_service import AccountService
     from backend.services.artifact_service import ArtifactService
     from backend.services.batch_service import BatchService
     from backend.services.challenge_service import ChallengeService
@@ -57,6 +58,7 @@ class Services:
     items: "ItemService"
     artifacts: "ArtifactService"
     challenges: "ChallengeService"
+    accounts: "AccountService"
     platforms: "PlatformService"
     events: "EventHub"
     exports: "ExportService"

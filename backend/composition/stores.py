@@ -10,9 +10,11 @@ from backend.core.clock import Clock
 from backend.core.database import Database
 from backend.core.embedded import EmbeddedStores, warn_of_memory_stores
 from backend.core.event_log import EventLog
+from backend.core.secrets import SecretBox, open_box
 from backend.core.settings import Settings
 from backend.domain.errors import StoreRefusedError, StoreUnavailableError
 from backend.runner.edge import Edge
+from backend.store.accounts import AccountStore, has_sealed
 from backend.store.announcing import TaskAnnouncer
 from backend.store.artifacts import ArtifactStore
 from backend.store.challenges import ChallengeStore
@@ -46,13 +48,17 @@ class Stores:
     queries: TaskQueries
     events: EventStore
     challenges: ChallengeStore
+    accounts: AccountStore
+    box: SecretBox
     items: ItemStore
     frontier: FrontierStore
     artifacts: ArtifactStore
 
     async def ensure_indexes(self) -> None:
         """Make every index that is missing."""
-        for store in (self.tasks, self.events, self.items, self.frontier, self.artifacts):
+        for store in (
+            *(self.tasks, self.events, self.items, self.frontier, self.artifacts, self.accounts),
+        ):
             await store.ensure_indexes()
 
 
@@ -132,7 +138,14 @@ def _is_bell_in_memory(settings: Settings) -> bool:
     return settings.stores == "memory" or (NO_VALKEY and settings.redis_url is None)
 
 
-def make_stores(settings: Settings, clock: Clock, database: Database, cache: Cache, log: EventLog) -> Stores:
+async def open_secrets(settings: Settings, database: Database) -> SecretBox:
+    """Open the box of this installation's secrets, made at the very first start."""
+    return open_box(settings.data_dir, has_sealed=await has_sealed(database))
+
+
+def make_stores(
+    settings: Settings, clock: Clock, database: Database, cache: Cache, log: EventLog, *, box: SecretBox
+) -> Stores:
     """Make the stores over what was opened."""
     announcer = TaskAnnouncer(database, log, clock=clock, forever=Edge().forever)
     return Stores(
@@ -145,6 +158,8 @@ def make_stores(settings: Settings, clock: Clock, database: Database, cache: Cac
         queries=TaskQueries(database),
         events=EventStore(database, announcer=announcer),
         challenges=ChallengeStore(database, clock=clock, announcer=announcer),
+        accounts=AccountStore(database, clock=clock, box=box),
+        box=box,
         items=ItemStore(database),
         frontier=FrontierStore(database, clock=clock),
         artifacts=ArtifactStore(database, settings.data_dir / "artifacts", clock),

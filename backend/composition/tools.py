@@ -1,15 +1,18 @@
 """What reaches the outside: the network gate, child processes, browsers, platforms and providers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import backend
-from backend.composition.stores import StartError
+from backend.composition.stores import StartError, Stores
 from backend.core.children import Children
+from backend.core.clock import Clock
 from backend.core.http import HttpGate, NetworkPolicy
 from backend.core.settings import Settings, vendor_environ
 from backend.crawl.browser import BrowserOptions, Browsers
+from backend.crawl.login import LoginFlow, load_logins
+from backend.crawl.login_guard import AccountSessions, LoginGuard, with_logins
 from backend.crawl.registry import PlatformRegistry, load_platforms, with_browsers
 from backend.generate.registry import ProviderRegistry, load_providers
 from backend.services.task_requests import Platform
@@ -27,6 +30,7 @@ class Tools:
     policy: NetworkPolicy
     platforms: PlatformRegistry
     providers: ProviderRegistry
+    logins: Mapping[str, LoginFlow]
 
     @property
     def known(self) -> dict[str, Platform]:
@@ -34,11 +38,11 @@ class Tools:
         return {**self.platforms, **self.providers}
 
 
-async def open_tools(settings: Settings, closing: AsyncExitStack) -> Tools:
+async def open_tools(settings: Settings, clock: Clock, stores: Stores, closing: AsyncExitStack) -> Tools:
     """Open the gate and the rooms of children and browsers, and load every platform and provider. Raises StartError."""
     environ = vendor_environ(settings)
     try:
-        platforms, providers = load_platforms(environ), load_providers(environ)
+        platforms, providers, logins = load_platforms(environ), load_providers(environ), load_logins(environ)
     except ValueError as error:
         raise StartError(str(error)) from error
     policy = NetworkPolicy(
@@ -52,13 +56,15 @@ async def open_tools(settings: Settings, closing: AsyncExitStack) -> Tools:
     children = Children()
     await children.start()
     closing.push_async_callback(children.stop)
-    browsers = _browsers(settings, policy)
+    browsers = _browsers(settings, policy, stores)
     await browsers.start()
     closing.push_async_callback(browsers.stop)
-    return Tools(gate, children, browsers, policy, with_browsers(platforms, browsers.availability), providers)
+    guard = LoginGuard(stores.accounts, clock=clock)
+    readable = with_logins(with_browsers(platforms, browsers.availability), guard)
+    return Tools(gate, children, browsers, policy, readable, providers, logins)
 
 
-def _browsers(settings: Settings, policy: NetworkPolicy) -> Browsers:
+def _browsers(settings: Settings, policy: NetworkPolicy, stores: Stores) -> Browsers:
     is_sandboxed = {"auto": None, "on": True, "off": False}[settings.browser_sandbox]
     options = BrowserOptions(
         mode=settings.browser_mode,
@@ -68,7 +74,8 @@ def _browsers(settings: Settings, policy: NetworkPolicy) -> Browsers:
         idle_s=settings.browser_idle_s,
         is_sandboxed=is_sandboxed,
     )
-    return Browsers(options, folder=settings.data_dir / "browser", policy=policy)
+    folder, sessions = settings.data_dir / "browser", AccountSessions(stores.accounts)
+    return Browsers(options, folder=folder, policy=policy, sessions=sessions)
 
 
 def _store_addresses(settings: Settings) -> Iterator[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """The runner, its sweeper, and the services over them."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from backend.runner.runner import Runner, RunnerStores
 from backend.runner.shared_slots import SharedSlots
 from backend.runner.slots import Slots
 from backend.runner.sweeper import Sweeper
+from backend.services.account_service import AccountService
 from backend.services.artifact_service import ArtifactService
 from backend.services.batch_service import BatchService
 from backend.services.challenge_service import ChallengeService
@@ -91,10 +92,14 @@ async def open_runner(
     # A stop may come while its start waits for Redis.
     closing.push_async_callback(runner.stop)
     await runner.start()
-    drafter = _drafter(settings, tools)
+    accounts = AccountService(stores.accounts, tools.logins, tools.browsers, clock=clock, box=stores.box)
+    await accounts.start()
+    closing.push_async_callback(accounts.stop)
+    drafter = _drafter(settings, tools, accounts)
     tasks = _task_service(clock, stores, drafter, runner, hub)
     sets = SetService(stores.tasks, stores.sets, stores.queries, cache=stores.cache, clock=clock, runner=runner)
-    sweeper = _sweeper(clock, stores, runner, executors, tasks)
+    chores = (accounts.refresh,)
+    sweeper = _sweeper(clock, stores, runner, executors, tasks=tasks, chores=chores)
     tasks.recount_with(sweeper)
     sets.recount_with(sweeper)
     if bell is not None:
@@ -107,7 +112,8 @@ async def open_runner(
         items=ItemService(stores.items, stores.frontier),
         artifacts=ArtifactService(stores.artifacts),
         challenges=ChallengeService(stores.challenges),
-        platforms=PlatformService(known.values()),
+        accounts=accounts,
+        platforms=PlatformService(known.values(), logins=accounts.auth_state),
         events=hub,
         exports=_exports(clock, stores, tools, closing),
         system=_system(settings, clock, stores, tools, runner),
@@ -152,7 +158,13 @@ async def _open_bell(settings: Settings, stores: Stores, worker_id: str, closing
 
 
 def _sweeper(
-    clock: Clock, stores: Stores, runner: Runner, executors: dict[TaskKind, Executor], tasks: TaskService
+    clock: Clock,
+    stores: Stores,
+    runner: Runner,
+    executors: dict[TaskKind, Executor],
+    *,
+    tasks: TaskService,
+    chores: tuple[Callable[[], Awaitable[object]], ...],
 ) -> Sweeper:
     holders = (stores.items, stores.frontier, stores.artifacts, stores.events, stores.challenges)
     strays = StrayTasks(stores.database, clock=clock, announcer=stores.announcer)
@@ -164,19 +176,25 @@ def _sweeper(
         removals=tuple(one.delete_of for one in holders),
         # Parts too: a server that was killed beside this one, on the same files, may never start again.
         chores=(
-            *(repair.run, stores.artifacts.sweep_files, stores.artifacts.sweep_parts, stores.challenges.sweep),
+            *(
+                repair.run,
+                stores.artifacts.sweep_files,
+                stores.artifacts.sweep_parts,
+                stores.challenges.sweep,
+                *chores,
+            ),
             lambda: strays.tell(runner.slots.platforms),
         ),
     )
 
 
-def _drafter(settings: Settings, tools: Tools) -> TaskDrafter:
+def _drafter(settings: Settings, tools: Tools, accounts: AccountService) -> TaskDrafter:
     defaults = TaskDefaults(
         max_attempts=settings.max_attempts,
         deadline_s={TaskKind.CRAWL: settings.crawl_deadline_s, TaskKind.GENERATE: settings.generate_deadline_s},
         is_held=settings.execution_mode == "held",
     )
-    return TaskDrafter(tools.known, policy=tools.policy, defaults=defaults)
+    return TaskDrafter(tools.known, policy=tools.policy, defaults=defaults, login_notice=accounts.notice_of)
 
 
 def _task_service(clock: Clock, stores: Stores, drafter: TaskDrafter, runner: Runner, hub: EventHub) -> TaskService:

@@ -1,9 +1,10 @@
 """Which platforms and providers there are, and whether they can run now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from backend.domain.account import AuthState
 from backend.domain.platform import Availability, PlatformInfo, PlatformType
 
 
@@ -40,17 +41,21 @@ class PlatformView:
 class PlatformService:
     """Shows the platforms in the order they were given; schemas are made once."""
 
-    def __init__(self, platforms: Iterable[Presented]) -> None:
+    def __init__(
+        self, platforms: Iterable[Presented], *, logins: Callable[[str], AuthState | None] = lambda _: None
+    ) -> None:
+        """`logins` tells how the login of a platform stands, None for one that has no login of ours."""
+        self._logins = logins
         self._platforms = [(one, tuple(_type_view(each) for each in one.info.types)) for one in platforms]
 
     def list(self) -> list[PlatformView]:
         """Return every platform, the unavailable ones too, each saying why."""
-        return [_view(platform, types) for platform, types in self._platforms]
+        return [self._view(platform, types) for platform, types in self._platforms]
 
-
-def _view(platform: Presented, types: Sequence[TypeView]) -> PlatformView:
-    availability = platform.availability()
-    return PlatformView(platform.info, types, availability, _auth_state(platform.info, availability))
+    def _view(self, platform: Presented, types: Sequence[TypeView]) -> PlatformView:
+        availability, login = platform.availability(), self._logins(platform.info.id)
+        state = _auth_state(platform.info, availability) if login is None else login.value
+        return PlatformView(platform.info, types, availability, state)
 
 
 def _auth_state(info: PlatformInfo, availability: Availability) -> str:

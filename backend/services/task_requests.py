@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -77,7 +77,16 @@ class TaskDefaults:
 class TaskDrafter:
     """Validates requests against the platforms of this installation."""
 
-    def __init__(self, platforms: Mapping[str, Platform], *, policy: NetworkPolicy, defaults: TaskDefaults) -> None:
+    def __init__(
+        self,
+        platforms: Mapping[str, Platform],
+        *,
+        policy: NetworkPolicy,
+        defaults: TaskDefaults,
+        login_notice: Callable[[str], Notice | None] = lambda _: None,
+    ) -> None:
+        """`login_notice` tells of a platform whose login is known to have ended."""
+        self._login_notice = login_notice
         self._platforms = platforms
         self._policy = policy
         self._defaults = defaults
@@ -166,7 +175,7 @@ class TaskDrafter:
     def _notice(self, platform: Platform) -> Notice | None:
         now = platform.availability()
         if now.available:
-            return None
+            return self._login_notice(platform.info.id)
         message = now.message or Text("平台暂不可用", "The platform cannot run now")
         return Notice(now.reason or "NOT_BUILT", message, now.advice)
 
