@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from backend.domain.task import TaskKind
@@ -68,6 +69,9 @@ class PlatformInfo:
     secret_names: tuple[str, ...] = field(default=())
     # Base URLs that settings name: the network gate lets exactly these be private.
     trusted_origins: tuple[str, ...] = field(default=())
+    # When somebody last sent a report of scripts/live_check.py with which this version's reading held on the live
+    # site; None until then. Written here by hand, with the change that the report is about.
+    live_checked_at: datetime | None = None
 
     def type(self, type_id: str) -> PlatformType | None:
         """Return the type of this id, or None."""
