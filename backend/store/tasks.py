@@ -203,14 +203,19 @@ class TaskStore:
     # -- ends of a run ---------------------------------------------------------------------------------------------
 
     async def wait(self, task: Task, lease: Lease, *, notice: Notice, books: Books) -> bool:
-        """Put a running task by until a person acts; False when it was not running (read why)."""
+        """Put a running task by until a person acts; False when it was not running (read why). True for a repeat."""
         now = self._clock.now()
         values = {
             **{"status": "waiting", "notice": document_of(notice), "message": document_of(notice.message)},
             **{"books": document_of(books), "updated_at": now},
         }
         entry = entry_of(now, ("running", "waiting"), "waiting", task.attempt)
-        return await self._leave(lease, {"status": "running"}, values, entry, attempt=-1) is not None
+        if await self._leave(lease, {"status": "running"}, values, entry, attempt=-1) is not None:
+            return True
+        # Only the run that was claimed last can have put it by: the answer was lost.
+        query = {"_id": lease.task_id, "status": "waiting", "fence": lease.fence}
+        row = await self._db.do(self._tasks.find_one(query, announced()))
+        return False if row is None else bool(self._changed(row))
 
     async def give_back(
         self, task: Task, lease: Lease, *, reason: str, run_at: datetime, books: Books, error: TaskError | None = None

@@ -16,7 +16,7 @@ from backend.domain.errors import NeedsPersonError, StoreUnavailableError
 from backend.domain.execution import TaskContext
 from backend.domain.task import Books, Ending, Notice, Stage, StopReason, Task, TaskStatus
 from backend.domain.text import Text
-from backend.runner import person
+from backend.runner import person, supervisor
 from tests.fixtures.pictures import JPEG, png
 from tests.fixtures.scripted import DONE, Bench
 
@@ -335,6 +335,32 @@ async def test_store_that_is_away_for_a_moment_costs_no_page(bench: Bench, monke
     await running
 
     assert (tries, (await bench.read()).status) == (3, TaskStatus.SUCCEEDED)
+
+
+async def test_task_that_went_to_wait_shows_its_challenge_though_the_answer_was_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_REPEAT_S", 0.01)
+    wait, tries = bench.tasks.wait, 0
+
+    async def lose_the_first_answer(*given: Any, **named: Any) -> bool:
+        nonlocal tries
+        tries += 1
+        is_waiting = await wait(*given, **named)
+        if tries == 1:
+            raise StoreUnavailableError("the answer is lost")
+        return is_waiting
+
+    async def need(context: TaskContext) -> Ending:
+        raise NeedsPersonError("NEEDS_LOGIN", Text("需要登录", "Log in"), challenge=LOGIN)
+
+    monkeypatch.setattr(bench.tasks, "wait", lose_the_first_answer)
+    bench.executor.script = need
+    await bench.run(await bench.create())
+
+    task = await bench.read()
+    assert (tries, task.status) == (2, TaskStatus.WAITING)
+    assert await bench.challenges.of(task) is not None
 
 
 async def test_need_without_a_challenge_leaves_no_old_one(bench: Bench) -> None:

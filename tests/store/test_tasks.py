@@ -238,6 +238,19 @@ async def test_waiting_task_holds_nothing_and_keeps_its_attempts(desk: Desk) -> 
     assert (task.notice, task.deadline_at) == (NOTICE, None)
 
 
+async def test_wait_repeated_answers_the_same_until_the_task_goes_on(desk: Desk) -> None:
+    task = await desk.claimed()
+    lease = lease_of(task)
+
+    answers = [await desk.store.wait(task, lease, notice=NOTICE, books=Books()) for _ in range(2)]
+    waiting = await desk.read()
+    await desk.store.resume_waiting("t_1", by="li")
+
+    assert answers == [True, True]
+    assert (waiting.attempt, len(waiting.history)) == (0, 3)
+    assert await desk.store.wait(task, lease, notice=NOTICE, books=Books()) is False
+
+
 async def test_cancelling_task_does_not_go_to_wait(desk: Desk) -> None:
     task = await desk.in_state("cancelling")
 
