@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TypeVar
 
+from backend.core.both import both
 from backend.crawl.endings import ending_of
 from backend.crawl.fetch import HTML_TYPES, PageFetcher
 from backend.crawl.frontier import MAX_AT_ONCE, Frontier, Lane
@@ -110,7 +111,7 @@ class SiteCrawl:
             keeps_links=not is_final,
         )
         # Rows that were never started are none of those that are stored.
-        await asyncio.gather(
+        await both(
             writer.store(left if is_final else _few_links(left)), rows.put_back(lease, self._frontier.unstarted())
         )
         if is_final:
@@ -118,7 +119,7 @@ class SiteCrawl:
         else:
             await rows.release(lease)
         is_over = reason is not StopReason.SHUTDOWN
-        stored, books = await asyncio.gather(items.count(lease.task_id), rows.books(lease.task_id, is_over=is_over))
+        stored, books = await both(items.count(lease.task_id), rows.books(lease.task_id, is_over=is_over))
         return replace(books, stored=stored, fetched_unique=stored)
 
     async def _open(self) -> None:

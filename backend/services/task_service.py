@@ -11,6 +11,7 @@ from typing import Protocol
 import tornado.ioloop
 from loguru import logger
 
+from backend.core.both import both
 from backend.core.cache import Cache
 from backend.core.clock import Clock
 from backend.core.first_of import first_of
@@ -247,7 +248,7 @@ class TaskService:
         else:
             logger.info("🛑 任务已标记为取消: {}", task_id)
         self._stop_here(task)
-        await asyncio.gather(self._flag(task_id), self._tasks.keep(task_id))
+        await both(self._flag(task_id), self._tasks.keep(task_id))
         if task.status is TaskStatus.CANCELLED:
             return await self._settled(task)
         if wait_s > 0:

@@ -4,7 +4,6 @@ A row carries the fence of the run that took it up, and is finished only under t
 to be counted: `books` counts the rows themselves.
 """
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
+from backend.core.both import both
 from backend.core.clock import Clock
 from backend.core.database import Database
 from backend.domain.errors import LeaseLostError
@@ -308,8 +308,10 @@ class FrontierStore:
         waiting = {"task_id": lease.task_id, "state": "queued", "taken": True}
         change = {"$set": {**ending, "not_before": None}}
         # A cancel waits for them, and no row is both.
-        both = [self._db.do(self._rows.update_many(query, change)) for query in (ours, waiting)]
-        return sum(ended.modified_count for ended in await asyncio.gather(*both))
+        done, rest = await both(
+            self._db.do(self._rows.update_many(ours, change)), self._db.do(self._rows.update_many(waiting, change))
+        )
+        return int(done.modified_count + rest.modified_count)
 
     @property
     def _rows(self) -> Any:

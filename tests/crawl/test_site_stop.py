@@ -13,7 +13,8 @@ import pytest
 from backend.crawl import visit as visit_module
 from backend.crawl.extract import extract
 from backend.crawl.urls import target_of
-from backend.domain.errors import LeaseLostError
+from backend.crawl.writer import Visit, Writer
+from backend.domain.errors import LeaseLostError, StoreUnavailableError
 from backend.domain.task import Books, Lease, StopReason, TaskStatus
 from backend.store.frontier import RowResult
 from tests.fixtures.bare_context import BareContext
@@ -164,6 +165,33 @@ async def test_cancel_while_pages_are_stored_keeps_them(
     assert has_stopped
     assert (books.ok, books.aborted) == (1, 0)
     assert await crawl.paths() == ["/"]
+
+
+async def test_nothing_is_stored_any_more_when_the_end_of_a_crawl_fails(
+    crawl: Crawl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_at(crawl, "headers")
+    context = crawl.context({})
+    running = await crawl.start(context)
+    real, begun, ended = Writer.store, asyncio.Event(), []
+
+    async def store(writer: Writer, visits: list[Visit]) -> list[Visit]:
+        begun.set()
+        await asyncio.sleep(0.01)
+        ended.append(True)
+        return await real(writer, visits)
+
+    async def put_back(*_: object) -> None:
+        await begun.wait()
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(Writer, "store", store)
+    monkeypatch.setattr(crawl.tools.frontier, "put_back", put_back)
+    context.stop(StopReason.USER)
+    with pytest.raises(StoreUnavailableError):
+        await running
+
+    assert ended == [True]
 
 
 async def test_cancel_swept_over_every_check_keeps_exact_books(crawl: Crawl) -> None:

@@ -214,6 +214,28 @@ async def test_cancel_works_while_redis_is_away(office: Office) -> None:
     assert answer.status is TaskStatus.CANCELLED
 
 
+async def test_cancel_that_mongodb_cannot_keep_leaves_nothing_running_behind_its_answer(office: Office) -> None:
+    task = await office.hanging()
+    flagging, flagged = asyncio.Event(), []
+
+    async def flag_slowly(_: str) -> None:
+        flagging.set()
+        await asyncio.sleep(0.01)
+        flagged.append(True)
+
+    async def fail(_: str) -> None:
+        await flagging.wait()
+        raise StoreUnavailableError("AutoReconnect")
+
+    office.service._cache.flag_cancel = flag_slowly  # type: ignore[method-assign, assignment]
+    office.bench.tasks.keep = fail  # type: ignore[method-assign, assignment]
+    with pytest.raises(StoreUnavailableError):
+        await office.service.cancel_task(task.task_id, by="li")
+
+    assert flagged == [True]
+    await office.ended(task)
+
+
 async def with_open_job(office: Office) -> Task:
     """A pending task whose provider has a job open."""
     bench = office.bench
