@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backend.services.artifact_service import ArtifactService
     from backend.services.batch_service import BatchService
     from backend.services.challenge_service import ChallengeService
+    from backend.services.drift_service import DriftService
     from backend.services.event_hub import EventHub
     from backend.services.exports.service import ExportService
     from backend.services.item_service import ItemService
@@ -60,6 +61,7 @@ class Services:
     challenges: "ChallengeService"
     accounts: "AccountService"
     platforms: "PlatformService"
+    drift: "DriftService"
     events: "EventHub"
     exports: "ExportService"
     system: "SystemService"

@@ -19,6 +19,7 @@ from backend.store.announcing import TaskAnnouncer
 from backend.store.artifacts import ArtifactStore
 from backend.store.challenges import ChallengeStore
 from backend.store.events import EventStore
+from backend.store.field_counts import FieldCountStore
 from backend.store.frontier import FrontierStore
 from backend.store.items import ItemStore
 from backend.store.task_queries import TaskQueries
@@ -53,11 +54,13 @@ class Stores:
     items: ItemStore
     frontier: FrontierStore
     artifacts: ArtifactStore
+    field_counts: FieldCountStore
 
     async def ensure_indexes(self) -> None:
         """Make every index that is missing."""
         for store in (
             *(self.tasks, self.events, self.items, self.frontier, self.artifacts, self.accounts),
+            self.field_counts,
         ):
             await store.ensure_indexes()
 
@@ -163,6 +166,7 @@ def make_stores(
         items=ItemStore(database),
         frontier=FrontierStore(database, clock=clock),
         artifacts=ArtifactStore(database, settings.data_dir / "artifacts", clock),
+        field_counts=FieldCountStore(database),
     )
 
 

@@ -29,6 +29,7 @@ from backend.services.artifact_service import ArtifactService
 from backend.services.batch_service import BatchService
 from backend.services.challenge_service import ChallengeService
 from backend.services.code_version import CodeVersion
+from backend.services.drift_service import DriftService
 from backend.services.event_hub import EventHub
 from backend.services.exports.service import ExportService
 from backend.services.item_service import ItemService
@@ -98,7 +99,8 @@ async def open_runner(
     drafter = _drafter(settings, tools, accounts)
     tasks = _task_service(clock, stores, drafter, runner, hub)
     sets = SetService(stores.tasks, stores.sets, stores.queries, cache=stores.cache, clock=clock, runner=runner)
-    chores = (accounts.refresh,)
+    drift = DriftService(stores.field_counts, stores.queries, platforms=list(tools.platforms), clock=clock)
+    chores = (accounts.refresh, drift.sweep)
     sweeper = _sweeper(clock, stores, runner, executors, tasks=tasks, chores=chores)
     tasks.recount_with(sweeper)
     sets.recount_with(sweeper)
@@ -114,6 +116,7 @@ async def open_runner(
         challenges=ChallengeService(stores.challenges),
         accounts=accounts,
         platforms=PlatformService(known.values(), logins=accounts.auth_state),
+        drift=drift,
         events=hub,
         exports=_exports(clock, stores, tools, closing),
         system=_system(settings, clock, stores, tools, runner),
@@ -166,7 +169,7 @@ def _sweeper(
     tasks: TaskService,
     chores: tuple[Callable[[], Awaitable[object]], ...],
 ) -> Sweeper:
-    holders = (stores.items, stores.frontier, stores.artifacts, stores.events, stores.challenges)
+    holders = (stores.items, stores.frontier, stores.artifacts, stores.events, stores.challenges, stores.field_counts)
     strays = StrayTasks(stores.database, clock=clock, announcer=stores.announcer)
     repair = TimeRepair(stores.database, clock=clock, lease_s=runner.keeper.lease_s, longest_lease_s=LONGEST_LEASE_S)
     return Sweeper(
