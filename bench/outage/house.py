@@ -72,9 +72,13 @@ class House:
         return server
 
 
-def open_files(server: Server) -> int:
-    """Return how many file descriptors the server's process holds, without those of its callers."""
+def open_files(server: Server, redis_port: int) -> int:
+    """Return how many file descriptors the server's process holds, without those of its callers and of Redis.
+
+    The driver of Redis keeps every connection that it ever needed at once.
+    """
     process = psutil.Process(server.pid)
     port = int(server.address.rpartition(":")[2])
-    callers = [one for one in process.net_connections("tcp") if one.laddr.port == port and one.raddr]
-    return int(process.num_fds()) - len(callers)
+    remote = [one for one in process.net_connections("tcp") if one.raddr]
+    apart = [one for one in remote if one.laddr.port == port or one.raddr.port == redis_port]
+    return int(process.num_fds()) - len(apart)

@@ -67,7 +67,7 @@ class Round:
         """Load the servers, begin the fault, undo it, and wait for every end."""
         house, outcome = self._house, self.outcome
         # Pools breathe: what counts is more than they ever held at rest. A leak adds to it at each outage.
-        files = house.most_files = max(house.most_files, open_files(house.first))
+        files = house.most_files = max(house.most_files, self._open_files())
         load = await house.loader.begin(house.first, each=self._each)
         callers = Callers(house.first, next(iter(load.crawls)), tag=f"{self._fault.name}-{time.time_ns()}")
         await callers.start(supply=_SUPPLY)
@@ -204,12 +204,15 @@ class Round:
         allowed = frozenset({200, 503}) if may_refuse else frozenset({200})
         outcome.wrong_answers = [f"{count} x {word}" for word, count in wrong_words(answers, allowed=allowed).items()]
 
+    def _open_files(self) -> int:
+        return open_files(self._house.first, self._house.stores.redis_proxy.port)
+
     async def _files_left(self, before: int) -> int:
         async def is_closed() -> bool:
-            return open_files(self._house.first) <= before
+            return self._open_files() <= before
 
         await _becomes(is_closed, within_s=_FILES_WITHIN_S)
-        return max(0, open_files(self._house.first) - before)
+        return max(0, self._open_files() - before)
 
 
 async def _becomes(is_so: Callable[[], Awaitable[bool]], *, within_s: float) -> bool:
