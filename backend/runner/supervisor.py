@@ -194,9 +194,12 @@ class Supervisor:
             await self._hand_in_own(run, self._recorder.cancelled(run))
 
     async def _clear(self, run: Run) -> None:
-        """Remove what people were shown, unless the task waits for them now."""
+        """Remove what people were shown, unless the task waits for them now.
+
+        Once: the end is recorded, so nothing may go on for long, and what is left is shown nowhere and swept.
+        """
         if run.has_shown and not run.is_parked and not self._is_lost(run):
-            await self._step(run, self.repeated(run, lambda: self._desk.clear(run)))
+            await self._step(run, self._desk.clear(run))
 
     async def _store_lines(self, run: Run) -> None:
         with ahead_of_journal():

@@ -363,6 +363,27 @@ async def test_task_that_went_to_wait_shows_its_challenge_though_the_answer_was_
     assert await bench.challenges.of(task) is not None
 
 
+async def test_cancelled_task_runs_on_for_no_challenge_that_cannot_be_removed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def fail(*_: object, **__: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise StoreUnavailableError("away")
+
+    running = await asked(bench, Person())
+    monkeypatch.setattr(bench.challenges, "drop", fail)
+    await bench.tasks.cancel("t_1", by="li", requested_at=bench.clock.now())
+    bench.runner.stop_run("t_1", StopReason.USER)
+    await running
+
+    assert ((await bench.read()).status, tries) == (TaskStatus.CANCELLED, 1)
+    monkeypatch.undo()
+    assert (await bench.challenges.sweep(), await stored(bench)) == (1, 0)
+
+
 async def test_need_without_a_challenge_leaves_no_old_one(bench: Bench) -> None:
     async def need(context: TaskContext) -> Ending:
         try:
