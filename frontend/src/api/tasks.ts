@@ -3,6 +3,7 @@ import type { operations } from './generated'
 import type {
   Artifact,
   Challenge,
+  Drift,
   Health,
   Item,
   Listing,
@@ -104,6 +105,12 @@ export function listLogs(taskId: string, query: LogRange, signal?: AbortSignal):
 export async function listPlatforms(signal?: AbortSignal): Promise<Platform[]> {
   const path = '/api/v1/platforms'
   return (await unwrap(path, client.GET(path, { signal }))).items
+}
+
+/** How often a crawl platform's fields come filled. */
+export async function getDrift(platform: string, signal?: AbortSignal): Promise<Drift> {
+  const path = '/api/v1/platforms/{platform_id}/drift'
+  return unwrap(path, client.GET(path, { params: { path: { platform_id: platform } }, signal }))
 }
 
 /** The health body whatever its state: the server answers 503 with the same shape when it is down. */

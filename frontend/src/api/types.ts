@@ -21,6 +21,9 @@ export type LogPage = Omit<Schemas['LogList'], 'next_cursor'>
 export type Text = Schemas['TitleOut']
 export type SetCancelled = Schemas['SetCancelledOut']
 export type Challenge = Schemas['ChallengeOut']
+export type Drift = Schemas['DriftOut']
+export type DriftGroup = Schemas['DriftGroupOut']
+export type FieldDrift = Schemas['FieldDriftOut']
 export type Batch = Schemas['BatchOut']
 export type ErrorField = Schemas['ErrorField']
 

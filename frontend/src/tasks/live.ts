@@ -19,6 +19,7 @@ export const keys = {
   part: (taskId: string, part: string) => ['task', taskId, 'parts', part] as const,
   counts: ['counts'] as const,
   platforms: ['platforms'] as const,
+  drift: (platform: string) => ['drift', platform] as const,
   health: ['health'] as const,
 }
 

@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, type MaybeRefOrGetter, toValue } from 'vue'
 
-import { getChallenge, getHealth, getTask, listPlatforms, listTasks } from '@/api/tasks'
+import { getChallenge, getDrift, getHealth, getTask, listPlatforms, listTasks } from '@/api/tasks'
 import type { Challenge, TaskList, TaskListQuery, TaskRecord, TaskStatus } from '@/api/types'
 import { ApiError } from '@/api/errors'
 import { isLive } from '@/stream/stream'
@@ -107,6 +107,15 @@ export function useChallenge(task: MaybeRefOrGetter<TaskRecord>) {
 
 export function usePlatforms() {
   return useQuery({ queryKey: keys.platforms, queryFn: ({ signal }) => listPlatforms(signal), staleTime: 60_000 })
+}
+
+/** Counted once a minute on the server, and nobody waits for it. */
+export function useDrift(platform: MaybeRefOrGetter<string>) {
+  return useQuery({
+    queryKey: computed(() => keys.drift(toValue(platform))),
+    queryFn: ({ signal }) => getDrift(toValue(platform), signal),
+    staleTime: 60_000,
+  })
 }
 
 export function useHealth() {
