@@ -18,6 +18,9 @@ from backend.domain.execution import TaskContext
 from backend.domain.text import Text
 
 _MAX_KEPT = 200
+# A page fetches its code after it is shown.
+_LOOKS = 8
+_LOOK_EVERY_S = 0.5
 _ADD_ACCOUNT = Text("添加这个账号并登录，然后点“继续”", "Add this account and log in, then resume")
 
 
@@ -26,7 +29,8 @@ class Site:
     """What is known of a site's pages.
 
     `walls` are selectors of things that only a wall shows; `qr_codes` selectors of the picture to scan. A page's state
-    is the literal assigned to `window.<state_name>`. `read_status` says what a page's own HTTP status means.
+    is the literal assigned to `window.<state_name>`. `read_status` says what a page's own HTTP status means. The page
+    at `login_url` shows a code to scan where the refused page itself shows none.
     """
 
     platform: str
@@ -35,6 +39,7 @@ class Site:
     state_name: str
     walls: tuple[tuple[str, Refusal], ...] = ()
     qr_codes: tuple[str, ...] = ()
+    login_url: str | None = None
     wall_of_url: Callable[[str], Refusal | None] = lambda _: None
     read_status: Callable[[int], Refusal | None] = refusal_of_status
 
@@ -148,6 +153,8 @@ class Visit:
         raises NeedsPersonError with a picture of the page: the task waits, and goes on with the same unit.
         """
         tab = await self._opened()
+        if wall.needs is ChallengeKind.LOGIN:
+            await self._show_code(tab)
         challenge = await self._challenge(tab, wall)
         if challenge.qr is None:
             raise NeedsPersonError(wall.error, wall.message, action=wall.advice, challenge=challenge)
@@ -166,6 +173,23 @@ class Visit:
         self._context.log("warning", f"{wall.message.zh}，等待扫码")
         await self._context.wait_for_person(challenge, is_solved, refresh=refreshed)
         self.forget()
+
+    async def _show_code(self, tab: Tab) -> None:
+        """Wait until a code can be seen, on the login page if need be."""
+        if await self._has_code(tab) or self._site.login_url is None:
+            return
+        self._page = None
+        await self.pause()
+        await tab.open(self._site.login_url)
+        await self._has_code(tab)
+
+    async def _has_code(self, tab: Tab) -> bool:
+        for _ in range(_LOOKS):
+            for selector in self._site.qr_codes:
+                if await tab.exists(selector):
+                    return True
+            await self._context.sleep(_LOOK_EVERY_S)
+        return False
 
     async def _challenge(self, tab: Tab, wall: Refusal) -> Challenge:
         qr = None

@@ -124,6 +124,7 @@ class XhsPlatform:
             state_name=_STATE,
             walls=WALLS,
             qr_codes=QR_CODES,
+            login_url=f"{settings.base_url}/login",
             wall_of_url=wall_of_url,
             read_status=status_of_page,
         )
