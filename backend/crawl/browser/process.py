@@ -23,7 +23,7 @@ from backend.crawl.browser.sessions import cookies_to_add, write_mark
 from backend.domain.account import Session
 
 if TYPE_CHECKING:
-    from backend.crawl.browser.driver import Browser, BrowserContext, Playwright
+    from backend.crawl.browser.driver import Browser, BrowserContext, CDPSession, Playwright
 
 _POLL_S = 0.02
 _FLAGS = (
@@ -60,6 +60,7 @@ class BrowserProcess:
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._context: BrowserContext | None = None
+        self._session: CDPSession | None = None
         self._is_leaving = False
         self._end: asyncio.Task[None] | None = None
         self.gate: BrowserGate | None = None
@@ -79,6 +80,14 @@ class BrowserProcess:
         if self._context is None or self.gone.is_set():
             raise browser_gone()
         return self._context
+
+    async def browser_session(self) -> "CDPSession":
+        """Return the one session that speaks to the browser itself, past all pages. Raises TaskFailedError."""
+        if self._browser is None:
+            raise browser_gone()
+        if self._session is None:
+            self._session = await self._browser.new_browser_cdp_session()
+        return self._session
 
     @property
     def is_gone(self) -> bool:
@@ -150,7 +159,7 @@ class BrowserProcess:
         self._watch(self._context)
         if self._browser is None:
             raise browser_gone()
-        session = await self._call(self._browser.new_browser_cdp_session, self._plan.limits.call_s, "gate")
+        session = await self._call(self.browser_session, self._plan.limits.call_s, "gate")
         self.gate = BrowserGate(session, self._plan.rules, self._calls)
         await self._call(self.gate.close_all_but_allowed, self._plan.limits.call_s, "gate")
         if stored is not None and stored.cookies:

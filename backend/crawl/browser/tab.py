@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from backend.crawl.browser.calls import Calls, finished
 from backend.crawl.browser.capture import Answers, Captured, Listen, kept_headers, wanted_path
+from backend.crawl.browser.closing import close_page
 from backend.crawl.browser.errors import browser_gone, navigation_failed, page_hung, refused, tab_gone
 from backend.crawl.browser.gate import BrowserGate
 from backend.crawl.browser.options import Limits, Way
@@ -166,14 +167,7 @@ class Tab:
         page = self._page
         if page is None:
             return self._opening is None or self._opening.done()
-        try:
-            await self._calls.within(page.close, limit_s=until - loop.time(), name="tab:page")
-        except TimeoutError:
-            return False
-        except self._process.foreign_error:
-            # It is closed already, or its browser is gone.
-            return True
-        return True
+        return await close_page(page, self._process, self._calls, limit_s=until - loop.time())
 
     # -- what a person does --------------------------------------------------------------------------------------
 
