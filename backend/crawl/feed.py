@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from backend.crawl.browser import Captured
 from backend.crawl.browsing import Visit
-from backend.crawl.refusal import EMPTY_PAGE, NO_ANSWER, NOTHING_TO_PRESS, Refusal
+from backend.crawl.refusal import EMPTY_PAGE, NO_ANSWER, NOTHING_TO_PRESS, STOPPED_SHORT, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,6 @@ class Feed:
         self._was_in_state = False
         self._has_more: bool | None = None
         self._seen: set[str] = set()
-        self._dried_up_at: int | None = None
 
     async def part(self, number: int) -> Shown | Refusal | None:
         """Return a part, what came instead, or None when the list ends before it."""
@@ -136,7 +135,7 @@ class Feed:
             if not self._visit.is_asking:
                 await self._visit.pause()
                 if not await self._source.go_on():
-                    return NOTHING_TO_PRESS if self._at == 0 else None
+                    return NOTHING_TO_PRESS if self._at == 0 else await self._nothing_came()
                 answer = await self._another(within_s=self._patience.glance_s)
             if answer is None and self._visit.is_asking:
                 answer = await self._another(within_s=self._patience.answer_s)
@@ -160,8 +159,5 @@ class Feed:
             return NO_ANSWER
         if self._at == 0:
             return EMPTY_PAGE
-        if self._has_more is True and self._dried_up_at != self._at:
-            # Once more from the beginning, lest a lost request be taken for the end.
-            self._dried_up_at = self._at
-            return NO_ANSWER
-        return None
+        # Where the source has promised more, a page that asks for nothing is no end of the list.
+        return STOPPED_SHORT if self._has_more is True else None

@@ -53,6 +53,13 @@ NOTHING_TO_PRESS = Refusal(
     Text("升级到最新版本，或反馈给开发者", "Upgrade to the latest version, or report it"),
     outcome="failed",
 )
+STOPPED_SHORT = Refusal(
+    "NO_ANSWER",
+    Text("站点表示还有更多，但页面不再加载", "The site says that there is more, and its page loads none"),
+    Text("已取得的结果都已保存；稍后重试可能取得更多", "What came is stored; a later task may get more"),
+    outcome="failed",
+    may_pass=True,
+)
 NO_ANSWER = Refusal(
     "NO_ANSWER",
     Text("页面没有在限定时间内取得应答", "The page got no answer in time"),
