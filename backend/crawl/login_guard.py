@@ -64,9 +64,15 @@ class LoginGuard:
     async def admit(self, task: Task) -> str | None:
         """Return the id of the account whose login the task uses, None when the platform has none.
 
+        A platform may take the account as its parameter `account` (id or label); without it the default one counts.
         Raises NeedsPersonError NEEDS_LOGIN when its login has ended, unless a person has resumed the task since.
         """
-        account = await self._accounts.default_of(task.platform)
+        named = task.params.get("account")
+        account = await (
+            self._accounts.find(task.platform, named)
+            if isinstance(named, str)
+            else self._accounts.default_of(task.platform)
+        )
         if account is None:
             return None
         if account.state_at(self._clock.now()) is AuthState.EXPIRED and not _was_resumed_after(task, account):
