@@ -13,7 +13,7 @@ docs/decisions/0014-the-users-own-browser.md.
 
 from backend.crawl.browser.browsers import Browsers, LiveBrowsers
 from backend.crawl.browser.capture import Captured, Listen
-from backend.crawl.browser.options import BrowserOptions, Limits, browser_availability
+from backend.crawl.browser.options import BrowserOptions, Limits
 from backend.crawl.browser.pace import Pace
 from backend.crawl.browser.tab import Tab
 
@@ -26,5 +26,4 @@ __all__ = [
     "LiveBrowsers",
     "Pace",
     "Tab",
-    "browser_availability",
 ]

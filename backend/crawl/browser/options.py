@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from backend.domain.platform import Availability
 from backend.domain.text import Text
@@ -76,21 +76,6 @@ class BrowserOptions:
     max_tabs: int = 10
     idle_s: float = 300.0
     is_sandboxed: bool | None = None
-
-
-def browser_availability(environ: Mapping[str, str]) -> Availability:
-    """Return whether a browser can be come by, for platforms that need one: from the variables given to `create`.
-
-    The settings of the same names are what counts in the end (`Browsers.availability`); both read the same words.
-    """
-    path = environ.get("BROWSER_PATH", "").strip()
-    mode = environ.get("BROWSER_MODE", "").strip() or "auto"
-    options = BrowserOptions(
-        mode=cast("Mode", mode),
-        cdp_url=environ.get("BROWSER_CDP_URL", "").strip() or None,
-        path=Path(path).expanduser() if path else None,
-    )
-    return availability_of(options)
 
 
 def availability_of(options: BrowserOptions) -> Availability:
