@@ -1,7 +1,8 @@
 """What must not be readable in the stores: sealed with a key that is in a file beside them, and nowhere else.
 
 AES-256-GCM (NIST SP 800-38D). A sealed value carries the id of its key, so that a wrong key is told from a damaged
-value, and belongs to the place it was sealed for: moved to another record it does not open. docs/decisions/0015-accounts.md.
+value, and belongs to the place it was sealed for: moved to another record it does not open.
+docs/decisions/0015-accounts.md.
 """
 
 import base64
