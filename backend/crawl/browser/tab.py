@@ -72,6 +72,8 @@ class Tab:
         self._opening: asyncio.Task[None] | None = None
         self._has_crashed = False
         self._is_closed = False
+        # From the start of a navigation to its end; one that is cancelled has none.
+        self._is_moving = False
         self._held = ExitStack()
         self._last_url = "about:blank"
         self.dropped = self._answers.dropped
@@ -167,7 +169,9 @@ class Tab:
         page = self._page
         if page is None:
             return self._opening is None or self._opening.done()
-        return await close_page(page, self._process, self._calls, limit_s=until - loop.time())
+        return await close_page(
+            *(page, self._process, self._calls), limit_s=until - loop.time(), is_moving=self._is_moving
+        )
 
     # -- what a person does --------------------------------------------------------------------------------------
 
@@ -183,12 +187,14 @@ class Tab:
         if refusal is not None:
             raise refused(refusal, url)
         limit_s = self._order.limits.navigate_s
+        self._is_moving = True
         response = await self._ask(
             lambda page: page.goto(url, wait_until="domcontentloaded", timeout=limit_s * 1000),
             "goto",
             limit_s=limit_s + 1,
             url=url,
         )
+        self._is_moving = False
         return None if response is None else response.status
 
     async def scroll(self, over: str | None = None) -> None:
