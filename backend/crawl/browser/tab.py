@@ -198,7 +198,7 @@ class Tab:
         return None if response is None else response.status
 
     async def scroll(self, over: str | None = None) -> None:
-        """Turn the wheel until most of a screen has gone by, then look at it for a moment.
+        """Turn the wheel until most of a screen has gone by or the page asks for more, then look at it for a moment.
 
         `over` is the selector of the thing the pointer rests on, for a list that scrolls by itself.
         """
@@ -210,8 +210,12 @@ class Tab:
             box = await self._box_of(over) or box
         x, y = point_in(box, chance)
         await self._ask(lambda page: page.mouse.move(x, y, steps=5), "scroll")
+        already = len(self._answers)
         for turn_px, pause_s in pace.turns(min(box[3], float(height)), chance):
             await self._context.sleep(pause_s)
+            if self.is_asking or len(self._answers) > already:
+                # Something is on its way, or here, and is looked at first: a page that is told to wait would ask again.
+                break
             await self._ask(lambda page, dy=turn_px: page.mouse.wheel(0, dy), "scroll")  # type: ignore[misc]
         await self._context.sleep(pace.rest(chance))
 
