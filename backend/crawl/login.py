@@ -22,6 +22,9 @@ from backend.core.threads import in_thread
 from backend.crawl import platforms as platforms_package
 from backend.crawl.browser import Browsers, Captured, Listen, Tab
 from backend.domain.account import Cookie
+from backend.domain.errors import TaskFailedError
+
+_GIVES_WAY = frozenset({"BROKEN_ANSWER", "DEADLINE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +185,7 @@ class LoginVisit:
             answer = await tab.next_answer(within_s=pace.look_s)
             if answer is not None and self._flow.says(answer):
                 return True
-            code = await self._picture()
+            code = await self._look(without)
             without = 0 if code is not None else without + 1
             if without >= pace.patience:
                 if await self._session() != before:
@@ -192,7 +195,16 @@ class LoginVisit:
             if code is not None and code != shown:
                 shown = code
                 show(code)
+
+    async def _look(self, without: int) -> Shown | None:
+        """Return the code there is. A page that gives way to the next while it is looked at has none."""
+        try:
             await self._renew_stale()
+            return await self._picture()
+        except TaskFailedError as error:
+            if error.error_name not in _GIVES_WAY or without >= self._pace.patience:
+                raise
+            return None
 
     async def _picture(self) -> Shown | None:
         for selector in self._flow.qr_codes:

@@ -30,6 +30,11 @@ _REDIRECTS = range(300, 400)
 _CODED_NOTHING_BYTES = 32
 # A page that is closed or replaced says so a moment before it is known why.
 _WORD_OF_END_S = 0.5
+# What Playwright says of a thing that has left the page, or of a page that has given way to the next.
+_THING_GONE = (
+    *("not attached", "context was destroyed", "Cannot find context", "is not visible", "frame was detached"),
+    *("different document", "because of a navigation"),
+)
 _SIZE_OF_SCREEN = "() => [innerWidth, innerHeight]"
 
 
@@ -256,10 +261,22 @@ class Tab:
         )
 
     async def picture_of(self, selector: str) -> bytes | None:
-        """Return a picture of the first visible thing the selector finds, as PNG; None when there is none."""
-        if not await self.exists(selector):
-            return None
-        return await self._ask(lambda page: page.locator(selector).first.screenshot(timeout=self._limit_ms), "picture")
+        """Return a picture of the first thing the selector finds, as PNG; None when there is none to be seen.
+
+        What goes while it is looked at (a code that was scanned) is not waited for: a locator would wait for the next.
+        """
+        return await self._ask(lambda page: self._picture(page, selector), "picture")
+
+    async def _picture(self, page: "Page", selector: str) -> bytes | None:
+        try:
+            found = await page.query_selector(selector)
+            if found is None or not await found.is_visible():
+                return None
+            return await found.screenshot(timeout=self._limit_ms)
+        except self._process.foreign_error as error:
+            if any(word in str(error) for word in _THING_GONE):
+                return None
+            raise
 
     @property
     def is_the_users_own(self) -> bool:

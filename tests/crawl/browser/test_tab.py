@@ -157,6 +157,24 @@ async def test_pictures_are_taken_of_the_window_and_of_one_thing(
     assert nothing is None
 
 
+async def test_a_picture_of_what_goes_meanwhile_is_none_and_not_waited_for(
+    browsers: Browsers, context: BareContext, site: Site
+) -> None:
+    # A thing that never rests is not taken a picture of before it goes.
+    move = "setInterval(() => { q.style.left = `${(n += 7) % 200}px` }, 5)"
+    site.pages["/"] = html(
+        f"<p id=q style='position:absolute'>x</p><script>let n = 0; {move}; setTimeout(() => q.remove(), 1500)</script>"
+    )
+
+    async with await open_tab(browsers, context) as tab:
+        await tab.open(site.url("/"))
+        async with asyncio.timeout(30):
+            while await tab.exists("#q"):
+                picture = await tab.picture_of("#q")
+
+    assert picture is None or picture.startswith(b"\x89PNG")
+
+
 async def test_pages_cache_is_on(browsers: Browsers, context: BareContext, site: Site) -> None:
     site.pages["/"] = html("<script src='/app.js'></script>")
     site.pages["/app.js"] = SitePage(b"1", content_type="text/javascript", headers={"Cache-Control": "max-age=600"})
