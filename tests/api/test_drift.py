@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from backend.api.language import Speech
+from backend.api.platforms.schemas import platforms_out
 from backend.core.logs import captured_log
-from tests.fixtures.api_server import ApiServer
+from backend.domain.platform import Availability
+from backend.services.platform_service import PlatformService
+from tests.fixtures.api_server import ApiServer, StandInPlatform
 from tests.fixtures.camping import SEEN_AT, XHS, post, put
 
 
@@ -91,3 +95,14 @@ async def test_what_crawls_nothing_has_no_drift(api: ApiServer, platform: str) -
     answer = await api.client.get(f"/api/v1/platforms/{platform}/drift")
 
     assert (answer.status_code, answer.json()["error"]["name"]) == (404, "NOT_FOUND")
+
+
+async def test_day_of_the_last_live_check_is_the_platforms_own_word(api: ApiServer) -> None:
+    (never, *_) = (await api.client.get("/api/v1/platforms")).json()["data"]["items"]
+    checked = replace(api.services.platforms.list()[0].info, live_checked_at=SEEN_AT)
+    platform = StandInPlatform(checked, Availability(available=True))
+
+    (shown,) = platforms_out(PlatformService([platform]).list(), Speech("zh", "zh"))["items"]
+
+    assert never["live_checked_at"] is None
+    assert shown["live_checked_at"] == "2026-11-21T08:00:00.123Z"
