@@ -16,6 +16,8 @@ from tests.fixtures.xhs_site import XhsSite
 pytestmark = pytest.mark.browser
 
 LIST_ONLY = {"details": False}
+# A profile of its own: its cookies would be a session that has ended to the sites of other tests.
+LOGGED_IN = {**LIST_ONLY, "account": "logged-in"}
 
 
 def found(site: XhsSite) -> list[str]:
@@ -130,7 +132,7 @@ async def test_login_wall_shows_its_code_and_goes_on_when_it_is_scanned(
     crawl: XhsCrawl, site: XhsSite, login: str
 ) -> None:
     site.set_login(login)
-    context = crawl.context({**LIST_ONLY, "limit": 5})
+    context = crawl.context({**LOGGED_IN, "limit": 5})
 
     carried = await run_and_scan(crawl, site, context)
 
@@ -143,7 +145,7 @@ async def test_login_wall_shows_its_code_and_goes_on_when_it_is_scanned(
 
 async def test_login_that_ends_on_the_way_is_renewed_at_the_same_unit(crawl: XhsCrawl, site: XhsSite) -> None:
     site.plan("search", "expired", nth=1)
-    context = crawl.context({**LIST_ONLY, "limit": 45})
+    context = crawl.context({**LOGGED_IN, "limit": 45})
 
     carried = await run_and_scan(crawl, site, context)
 
@@ -183,7 +185,7 @@ async def test_killed_task_goes_on_to_the_same_notes_and_comments(crawl: XhsCraw
         left = [stop_after]
 
         def count(context: Any = context, left: list[int] = left) -> None:
-            # A unit is stored with each checkpoint or log: a kill between any two of them.
+            # Some checks after the first unit is stored.
             left[0] -= context.body is not None and bool(context.checkpoints)
             if left[0] < 0:
                 context.stop(StopReason.LEASE_LOST)
