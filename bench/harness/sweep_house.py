@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ T = TypeVar("T")
 # The shortest that settings allow.
 POLL_S = 0.05
 LEASE_S = 30.0
+_ENDING_S = 0.05
 _MANNERS = Manners(
     limits=FetchLimits(total_s=5.0), back_off_s=0.01, longest_wait_s=2.0, report_every_s=0, note_every_s=0
 )
@@ -249,6 +251,10 @@ class House:
                 yield f"processes: {[_name(one) for one in own]}"
         if parts := self.artifacts.part_files():
             yield f"part files: {parts}"
+        for one in threading.enumerate():
+            if "waitpid" in one.name:
+                # It has told of its child's end, and has a line or two left to run.
+                one.join(_ENDING_S)
         # The system's resolver cannot be told to stop: what it was asked it answers, to nobody.
         yield from (f"a busy thread: {name}" for name in busy_threads() if not name.startswith("dns"))
 
