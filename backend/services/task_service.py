@@ -37,6 +37,7 @@ _FLAG_WITHIN_S = 1.0
 # The hub tells of every change; should one be lost, or Redis be away, these find it.
 _LOOK_EVERY_S = 2.0
 _LOOK_ALONE_EVERY_S = 0.2
+_TOLD_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class TaskService:
                 await self._pause(run, rung, left_s)
                 rung.clear()
                 task = await self.get(task_id) if run is None or run.record is None else run.record
-        return task
+        return await self._told(task)
 
     async def counts(self) -> Mapping[TaskStatus, int]:
         """Return how many tasks run, are pending and wait, each counted to 1,000. Raises StoreUnavailableError."""
@@ -327,6 +328,13 @@ class TaskService:
         if task is None:
             raise _conflict(await self.get(task_id))
         self.schedule_new(task)
+        return task
+
+    async def _told(self, task: Task) -> Task:
+        """Return the task when its end is known to the run here that wrote it: MongoDB knows it a moment before."""
+        run = self._runner.run_of(task.task_id)
+        if task.status.is_final and run is not None and run.record is None:
+            await first_of(run.ended, timeout_s=_TOLD_WITHIN_S)
         return task
 
     def _watching(self, task_id: str) -> AbstractContextManager[asyncio.Event]:
