@@ -47,9 +47,7 @@ class AccountSessions:
 
     async def _find(self, platform: str, account: str) -> Account | None:
         found = await self._accounts.find(platform, account)
-        if found is None and account == FIRST_PROFILE:
-            return await self._accounts.default_of(platform)
-        if found is None:
+        if found is None and account != FIRST_PROFILE:
             raise NotFoundError(Text("没有这个账号", "No such account"))
         return found
 

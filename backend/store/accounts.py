@@ -70,11 +70,15 @@ class AccountStore:
         return _account(row)
 
     async def find(self, platform: str, name: str) -> Account | None:
-        """Return the account of this platform with this id or label, None when there is none."""
+        """Return the account of this platform with this id or label, None when there is none.
+
+        `default` is the platform's default account, unless one has that label.
+        """
         found = await self.list(platform)
-        return next((one for one in found if name == one.account_id), None) or next(
-            (one for one in found if name == one.label), None
-        )
+        by_id = next((one for one in found if name == one.account_id), None)
+        by_label = next((one for one in found if name == one.label), None)
+        is_default = name == FIRST_PROFILE and bool(found)
+        return by_id or by_label or (found[0] if is_default else None)
 
     async def default_of(self, platform: str) -> Account | None:
         """Return the platform's default account, None when it has none."""

@@ -62,14 +62,15 @@ async def run(store: AccountStore, clock: Clock, inner: Inner, task: Task | None
     return await platform.begin(context, None).run()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("params", [{}, {"account": "default"}, {"account": "a"}])
 async def test_a_task_waits_without_being_begun_when_the_login_has_ended(
-    store: AccountStore, clock: Clock, account: Account
+    store: AccountStore, clock: Clock, account: Account, params: dict[str, str]
 ) -> None:
     await store.note_state(account.account_id, AuthState.EXPIRED)
     inner = Inner(DONE)
 
     with pytest.raises(NeedsPersonError) as caught:
-        await run(store, clock, inner)
+        await run(store, clock, inner, crawl_task("xhs", "search", params))
 
     assert (caught.value.code, inner.runs) == ("NEEDS_LOGIN", 0)
 
