@@ -68,7 +68,7 @@ def test_a_login_that_a_person_gives_up_leaves_nothing(server: LiveApp, page: Pa
     page.get_by_role("button", name="取消登录").click()
 
     wait_until(lambda: not browsers_of(server), within_s=60)
-    assert not (folder / "data" / "browser" / "xhs-default").exists()
+    wait_until(lambda: not (folder / "data" / "browser" / "xhs-default").exists(), within_s=20)
     assert server.call("GET", "/accounts")["items"] == []
     live = server.call("GET", "/system")["live"]
     assert live["children"] == 0
