@@ -1,8 +1,5 @@
 import json
-import os
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +8,7 @@ from urllib.parse import quote
 import pytest
 
 import backend
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.fixtures.command import call
 
 
 @pytest.fixture
@@ -20,18 +16,6 @@ def short_path() -> Iterator[Path]:
     """A path short enough for a unix socket."""
     with tempfile.TemporaryDirectory(prefix="mcp-") as folder:
         yield Path(folder)
-
-
-def call(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200", **environ},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=60,
-    )
 
 
 def test_version_is_that_of_the_package() -> None:
