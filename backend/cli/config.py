@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from backend.cli.refusal import read_settings
-from backend.core.settings import describe
+from backend.core.settings_shown import describe
 
 
 def register(app: typer.Typer) -> None:

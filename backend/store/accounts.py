@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from backend.core.clock import Clock
 from backend.core.database import Database
 from backend.core.secrets import SecretBox
-from backend.core.settings import mask
+from backend.core.settings_shown import mask
 from backend.domain.account import FIRST_PROFILE, Account, AccountEvent, AuthState, Cookie, Session
 from backend.domain.errors import BusyError, NameTakenError, NotFoundError
 from backend.domain.text import Text

@@ -8,11 +8,11 @@ from backend.core.settings import (
     ROOT,
     Settings,
     SettingsError,
-    describe,
     load_settings,
     secret_values,
     vendor_environ,
 )
+from backend.core.settings_shown import describe
 
 
 @pytest.fixture
