@@ -38,7 +38,7 @@ def pool(io_loop: tornado.ioloop.IOLoop, folder: Path) -> Iterator[Browsers]:
     io_loop.run_sync(made.start)
     yield made
     io_loop.run_sync(made.stop)
-    assert own_children() == before
+    assert own_children() <= before
     assert not list((folder / ".run").glob("*"))
     assert made.live().browsers == 0
 
@@ -60,7 +60,7 @@ async def test_no_process_runs_before_the_first_tab_and_one_serves_many(pool: Br
     for tab in tabs:
         await tab.close()
 
-    assert own_children() > before
+    assert own_children() - before
     assert (live.tabs, live.browsers) == (3, 1)
 
 
@@ -109,7 +109,7 @@ async def test_hung_driver_is_killed_at_the_stop(io_loop: object, folder: Path) 
     os.kill(pid_of(pool, "driver"), signal.SIGSTOP)
     await pool.stop()
 
-    assert own_children() == before
+    assert own_children() <= before
     assert pool.live().tabs == 0
 
 
@@ -127,7 +127,7 @@ async def test_cancel_while_the_browser_starts_leaves_none(pool: Browsers, after
         await asyncio.sleep(0)
 
     assert pool.live().tabs == 0
-    assert pool.live().browsers == 0 or own_children() > before
+    assert pool.live().browsers == 0 or own_children() - before
 
 
 async def test_cancel_of_one_who_waits_for_the_start_leaves_it_to_the_others(pool: Browsers) -> None:
@@ -298,7 +298,8 @@ def test_nothing_of_a_killed_server_runs_on(folder: Path) -> None:
 async def test_hung_browser_of_a_killed_server_is_ended_by_the_next_start(io_loop: object, folder: Path) -> None:
     server = start_server(folder)
     everything = psutil.Process(server.pid).children(recursive=True)
-    hung = psutil.Process(noted_in(next((folder / ".run").glob("*/*")), "browser")[0].pid)
+    noted = (program for one in (folder / ".run").glob("*/*") for program in noted_in(one, "browser"))
+    hung = psutil.Process(next(noted).pid)
     hung.suspend()
     kill(server)
 
