@@ -27,6 +27,7 @@ try:
         ensure_indexes,
         make_stores,
         open_cache,
+        open_data,
         open_database,
         open_log,
         open_secrets,
@@ -70,6 +71,7 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
     try:
         embedded = await start_embedded(settings, closing)
         database = await open_database(settings, clock, embedded, closing)
+        await open_data(database, clock, is_alone=embedded.mongo is not None)
         logger.info("🗄️  正在连接 Redis...")
         cache = await open_cache(settings, clock, embedded, closing)
     except EmbeddedStoreError as error:

@@ -5,6 +5,7 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import backend
 from backend.core.cache import Cache
 from backend.core.clock import Clock
 from backend.core.database import Database
@@ -12,7 +13,7 @@ from backend.core.embedded import EmbeddedStores, warn_of_memory_stores
 from backend.core.event_log import EventLog
 from backend.core.secrets import SecretBox, open_box
 from backend.core.settings import Settings
-from backend.domain.errors import StoreRefusedError, StoreUnavailableError
+from backend.domain.errors import SchemaError, StoreRefusedError, StoreUnavailableError
 from backend.runner.edge import Edge
 from backend.store.accounts import AccountStore, has_sealed
 from backend.store.announcing import TaskAnnouncer
@@ -22,6 +23,7 @@ from backend.store.events import EventStore
 from backend.store.field_counts import FieldCountStore
 from backend.store.frontier import FrontierStore
 from backend.store.items import ItemStore
+from backend.store.schema import Schema
 from backend.store.task_queries import TaskQueries
 from backend.store.task_sets import TaskSets
 from backend.store.tasks import TaskStore
@@ -111,6 +113,15 @@ async def open_database(
         ) from error
     closing.push_async_callback(database.close)
     return database
+
+
+async def open_data(database: Database, clock: Clock, *, is_alone: bool) -> None:
+    """Bring the stored data to this version. Raises StartError when it is newer, or not whole."""
+    try:
+        await Schema(database, clock=clock, by=backend.__version__, is_alone=is_alone).open()
+    except SchemaError as error:
+        advice = "" if error.advice is None else f"; {error.advice.both()}"
+        raise StartError(f"{error.message.both()}{advice}") from error
 
 
 async def open_cache(settings: Settings, clock: Clock, embedded: EmbeddedStores, closing: AsyncExitStack) -> Cache:

@@ -37,6 +37,7 @@ POINTS: dict[str, str] = {
     "before_event": "an end is recorded; its event is not published",
     "after_event": "the event of an end is published; the word that asks for it still stands",
     "before_books": "a task ended without a run; its books are not recounted",
+    "mid_migration": "a batch of a migration is stored; its collection has the version before",
     "after_abandon": "an abandoned task is taken over; its provider was not asked",
 }
 

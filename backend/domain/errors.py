@@ -11,6 +11,7 @@ MediaCrawerError
 |-- StoreUnavailableError       MongoDB does not answer
 |   `-- CacheUnavailableError   Redis does not answer
 |-- StoreRefusedError           MongoDB will not have what the program needs (an index)
+|-- SchemaError                 the stored data is newer than the program, or not whole
 |-- ShuttingDownError
 |-- LeaseLostError              a write found that the task is no longer ours
 |-- TaskFailedError             the work itself failed; becomes the record's `error`
@@ -165,6 +166,10 @@ class StoreRefusedError(MediaCrawerError):
     def __init__(self, detail: str) -> None:
         super().__init__(Text("MongoDB 拒绝了必要的操作", "MongoDB refused what is needed"))
         self.detail = detail
+
+
+class SchemaError(MediaCrawerError):
+    """The stored data cannot be opened by this program; nothing of it was changed."""
 
 
 class ShuttingDownError(MediaCrawerError):
