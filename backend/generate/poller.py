@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from loguru import logger
 
+from backend.core.both import both
 from backend.core.crash_points import crash_point
 from backend.core.http import error_name
 from backend.domain.errors import NeedsPersonError
@@ -90,12 +91,8 @@ class RemoteGeneration:
 
     async def conclude(self, context: TaskContext, reason: StopReason | None) -> Books:
         """Tell the provider when a person or the deadline stopped the task; return the books. May be repeated."""
-        if reason in _TOLD_TO_STOP:
-            spent_s = 0.0 if self._cut_at is None else self._clock.elapsed() - self._cut_at
-            await self._submission.close(context, CLOSE_LIMIT_S - _RECORD_S - spent_s)
-        else:
-            await self._submission.job.settle(context)
-        books = await self._books(context, reason)
+        _, stored = await both(self._close(context, reason), self._outputs.stored(context))
+        books = self._books(stored, reason)
         if reason is StopReason.USER:
             self._say_cancelled()
         return books
@@ -190,8 +187,14 @@ class RemoteGeneration:
         # The body has ended, and the gate aborts the connection of what is cancelled.
         logger.info("任务取消后已安全清理HTTP会话")
 
-    async def _books(self, context: TaskContext, reason: StopReason | None) -> Books:
-        ok = await self._outputs.stored(context)
+    async def _close(self, context: TaskContext, reason: StopReason | None) -> None:
+        if reason in _TOLD_TO_STOP:
+            spent_s = 0.0 if self._cut_at is None else self._clock.elapsed() - self._cut_at
+            await self._submission.close(context, CLOSE_LIMIT_S - _RECORD_S - spent_s)
+        else:
+            await self._submission.job.settle(context)
+
+    def _books(self, ok: int, reason: StopReason | None) -> Books:
         missing = max(self._wanted - ok, 0)
         is_untouched = reason is not None and not ok and not self._submission.job.was_taken_up
         if is_untouched or self._is_put_by or reason is StopReason.SHUTDOWN:
