@@ -146,12 +146,12 @@ async def _of_load(lab: Lab, stage: Stage, *, is_crawl: bool) -> None:
         await asyncio.sleep(lab.dice.uniform(0, _SPREAD_S))
         if is_crawl:
             target = lab.crawls.pop(lab.dice.randrange(len(lab.crawls))).target
-            await lab.crawl(server)
         else:
             target = lab.pollers.pop(lab.dice.randrange(len(lab.pollers)))
-            await lab.poller(server)
         stage.cuts.append(await cut(server, target))
         server.background.discard(target.task_id)
+        # Not before: beginning a task is a burst of its own, and would fall upon every cancel that is measured.
+        await (lab.crawl(server) if is_crawl else lab.poller(server))
     await audit(stage, server)
 
 
