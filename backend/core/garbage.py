@@ -16,7 +16,7 @@ from backend.core.clock import Clock
 # 700, 10, 10 is Python's default. What the collector is called for is growth and cycles, and neither is what ten
 # thousand waits make that come and go: with 2,000 they called it three times a second for 5 to 10 ms each, and every
 # four seconds for 20 to 37; with 50,000 every ten seconds, but for 28 to 93 (measured with a thousand pollers and a
-# hundred crawls). Between the two, ten thousand tasks are cancelled with 23 to 29 ms of lag at p99 in place of 40 to 46.
+# hundred crawls). Between the two, ten thousand tasks are cancelled with 23 to 29 ms of lag at p99, not 40 to 46.
 _THRESHOLDS = (10_000, 10, 10)
 # What it is called for seldom, is looked for now and then: the last minute's cycles, and every ten minutes all of them.
 _LOOK_EVERY_S = 60.0
