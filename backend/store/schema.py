@@ -123,6 +123,8 @@ class Schema:
         """Note that a backup is being restored: until `end_restore` no server starts on this data."""
         note = {"$set": {"since": self._clock.now(), "by": self._by}}
         await self._db.do(self._rows.update_one({"_id": _RESTORE}, note, upsert=True))
+        # What comes may be of an older version than what goes.
+        await self._db.do(self._rows.delete_many({"_id": {"$ne": _RESTORE}}))
 
     async def end_restore(self, versions: Mapping[str, int]) -> None:
         """Note the versions of what was restored, then that it is whole."""

@@ -148,7 +148,7 @@ async def test_lock_of_a_dead_server_is_taken_once_it_has_run_out(database: Data
     await database.do(database.collection(SCHEMA).insert_one(lock))
     clock.advance(31)
 
-    await schema_of(database, clock).open()  # type: ignore[arg-type]
+    await schema_of(database, clock).open()
 
     assert await lacking(database) == 0
 
@@ -181,10 +181,12 @@ async def test_server_that_lost_its_lock_stops_and_lets_the_other_finish(databas
 
     await of_first_release(database, 1)
 
-    await schema_of(database, clock, migrations=[Migration("tasks", 2, "", robbed)]).open()  # type: ignore[arg-type]
+    await schema_of(database, clock, migrations=[Migration("tasks", 2, "", robbed)]).open()
 
     assert calls == ["begun"]
-    assert (await database.do(rows.find_one({"_id": "_lock"})))["holder"] == "other"
+    lock = await database.do(rows.find_one({"_id": "_lock"}))
+    assert lock is not None
+    assert lock["holder"] == "other"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
