@@ -10,8 +10,10 @@ import typer
 
 from backend.cli import (
     config,
+    crawl,
     db,
     serve,
+    tasks,
     version,
 )
 from backend.core.logs import use_utf8
@@ -19,6 +21,8 @@ from backend.core.logs import use_utf8
 # In the order of --help.
 _COMMANDS = (
     serve,
+    crawl,
+    tasks,
     config,
     db,
     version,

@@ -1,11 +1,14 @@
 """A file that is there whole or not at all."""
 
 import os
-from email.message import Message
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import unquote
+
+_EXTENDED = re.compile(r"filename\*\s*=\s*UTF-8''([^;\s]+)", re.IGNORECASE)
+_PLAIN = re.compile(r'filename\s*=\s*"?([^";]+)', re.IGNORECASE)
 
 
 class PartFile:
@@ -48,16 +51,7 @@ def is_folder(path: Path) -> bool:
 
 def name_in(disposition: str, *, otherwise: str) -> str:
     """Return the file name in a Content-Disposition (RFC 6266), without any folder it may name."""
-    message = Message()
-    message["Content-Disposition"] = disposition
-    extended = message.get_param("filename*", header="Content-Disposition")
-    plain = message.get_param("filename", header="Content-Disposition")
-    if isinstance(extended, str) and extended.lower().startswith("utf-8''"):
-        named = unquote(extended[7:])
-    elif isinstance(plain, tuple):
-        # The header's own decoding of `filename*`: charset, language, text.
-        named = unquote(plain[2])
-    else:
-        named = plain or ""
+    extended, plain = _EXTENDED.search(disposition), _PLAIN.search(disposition)
+    named = unquote(extended[1]) if extended else plain[1] if plain else ""
     name = named.replace("\\", "/").rpartition("/")[2].strip(" .\0")
     return name or otherwise
