@@ -58,7 +58,7 @@ class PollStandIn:
 def poll_stand_in() -> Iterator[PollStandIn]:
     """Run the stand-in for the length of a `with`."""
     command = [sys.executable, "-m", "bench._poll_stand_in"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:
             assert process.stdout is not None
             yield PollStandIn(f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid)

@@ -18,7 +18,7 @@ _BACKLOG = 2048
 def stand_in() -> Iterator[str]:
     """Run the server for the length of a `with`; gives its origin."""
     command = [sys.executable, "-m", "bench._stand_in"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         try:
             assert process.stdout is not None
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"

@@ -78,7 +78,7 @@ def _line(process: "subprocess.Popen[str]") -> str:
 
 
 def _started(command: list[str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
 
 @contextlib.asynccontextmanager

@@ -98,7 +98,7 @@ def _listening_pid(port: int) -> int | None:
 
 def _listening_inodes(table: Path, port: int) -> set[str]:
     try:
-        rows = [line.split() for line in table.read_text().splitlines()[1:]]
+        rows = [line.split() for line in table.read_text(encoding="ascii").splitlines()[1:]]
     except OSError:
         return set()
     return {row[9] for row in rows if row[3] == _LISTEN and int(row[1].rpartition(":")[2], 16) == port}

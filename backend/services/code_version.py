@@ -38,14 +38,14 @@ class CodeVersion:
 def _commit_of(git_dir: Path) -> str | None:
     """Return the checked-out commit, read from git's files: there may be no git to run."""
     try:
-        head = (git_dir / "HEAD").read_text().strip()
+        head = (git_dir / "HEAD").read_text(encoding="utf-8").strip()
         if not head.startswith("ref: "):
             return head[:_SHOWN_CHARS] or None
         reference = head.removeprefix("ref: ")
         loose = git_dir / reference
         if loose.is_file():
-            return loose.read_text().strip()[:_SHOWN_CHARS]
-        packed = (git_dir / "packed-refs").read_text().splitlines()
+            return loose.read_text(encoding="utf-8").strip()[:_SHOWN_CHARS]
+        packed = (git_dir / "packed-refs").read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return None
     return next((line[:_SHOWN_CHARS] for line in packed if line.endswith(f" {reference}")), None)

@@ -110,5 +110,5 @@ def build() -> None:
 
 
 def _version_of(node: str) -> str:
-    answer = subprocess.run([node, "--version"], check=False, capture_output=True, text=True)
+    answer = subprocess.run([node, "--version"], check=False, capture_output=True, encoding="utf-8")
     return answer.stdout.strip()
