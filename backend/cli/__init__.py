@@ -9,6 +9,7 @@ import sys
 import typer
 
 from backend.cli import (
+    backup,
     config,
     crawl,
     db,
@@ -25,6 +26,7 @@ _COMMANDS = (
     tasks,
     config,
     db,
+    backup,
     version,
 )
 

@@ -27,7 +27,7 @@ def db() -> None:
     if settings.mongodb_url is not None:
         print(mongosh_line(_without_password(settings.mongodb_url), settings.mongodb_database))
         return
-    uri = _embedded_uri(settings.data_dir)
+    uri = embedded_uri(settings.data_dir)
     if uri is None:
         refuse(
             f"内置 MongoDB 未运行，请先启动服务器 / the embedded MongoDB of {settings.data_dir} does not run:"
@@ -44,7 +44,7 @@ def _without_password(url: str) -> str:
     return f"{scheme}://{userinfo.partition(':')[0]}{at}{place}"
 
 
-def _embedded_uri(data_dir: Path) -> str | None:
+def embedded_uri(data_dir: Path) -> str | None:
     """Return the URI of the embedded mongod of this folder, or None when none accepts connections there."""
     try:
         uri = (data_dir / "mongo" / "uri").read_text("utf-8").strip()

@@ -12,6 +12,7 @@ MediaCrawerError
 |   `-- CacheUnavailableError   Redis does not answer
 |-- StoreRefusedError           MongoDB will not have what the program needs (an index)
 |-- SchemaError                 the stored data is newer than the program, or not whole
+|-- BackupError                 a backup cannot be made or restored
 |-- ShuttingDownError
 |-- LeaseLostError              a write found that the task is no longer ours
 |-- TaskFailedError             the work itself failed; becomes the record's `error`
@@ -170,6 +171,17 @@ class StoreRefusedError(MediaCrawerError):
 
 class SchemaError(MediaCrawerError):
     """The stored data cannot be opened by this program; nothing of it was changed."""
+
+
+class BackupError(MediaCrawerError):
+    """A backup cannot be made or restored; nothing was changed unless the message says so.
+
+    `reason`: NOT_A_BACKUP | BACKUP_CUT | BACKUP_DAMAGED | BACKUP_NEWER | NOT_EMPTY | KEY_DIFFERS | FILE_EXISTS.
+    """
+
+    def __init__(self, reason: str, message: Text, *, advice: Text | None = None) -> None:
+        super().__init__(message, advice=advice)
+        self.reason = reason
 
 
 class ShuttingDownError(MediaCrawerError):
