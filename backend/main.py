@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ try:
     from loguru import logger
     from tornado.httpserver import HTTPServer
 
+    import backend
     from backend.api.app import App, make_app, make_server
     from backend.composition.stores import (
         StartError,
@@ -43,9 +44,12 @@ try:
     from backend.core.logs import configure_logs
     from backend.core.memory import bound_arenas
     from backend.core.port import PortTakenError, bind
-    from backend.core.settings import Settings, SettingsError, load_settings, secret_values
+    from backend.core.processes import this_process
+    from backend.core.server_file import ServerFile, ServerRecord, known_by_file, reachable_host
+    from backend.core.settings import Settings, SettingsError, load_settings, log_file_of, secret_values
     from backend.domain.errors import StoreUnavailableError
     from backend.runner.edge import Edge
+    from backend.services.code_version import CodeVersion
     from backend.services.event_hub import EventHub
 except ModuleNotFoundError as missing:
     sys.stderr.write(
@@ -64,7 +68,7 @@ _EXIT_S = 0.5
 _SWITCH_S = 0.0005
 
 
-async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> Running:
+async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack, *, code: CodeVersion) -> Running:
     """Open everything, in order; `closing` closes it in reverse. Raises StartError."""
     logger.info("🚀 MediaCrawer Pro 正在启动...")
     logger.info("📦 正在连接数据库...")
@@ -88,7 +92,7 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
     closing.push_async_callback(stores.artifacts.close)
     await stores.artifacts.sweep_parts()
     tools = await open_tools(settings, clock, stores, closing)
-    running = await open_runner(settings, clock, stores, tools, closing, hub=hub)
+    running = await open_runner(settings, clock, stores, tools, closing, hub=hub, code=code)
     await running.services.system.start()
     closing.push_async_callback(running.services.system.stop)
     if embedded.mongo is not None:
@@ -106,16 +110,20 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
 
 
 async def main(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit code."""
+    """Serve until SIGINT, SIGTERM or a call to /system/shutdown; return the exit code."""
+    # Before anything else: a file that is changed from here on is newer than what runs.
+    code = CodeVersion(Path(backend.__file__).parent)
     try:
         sockets = bind(settings.host, settings.port)
     except PortTakenError as error:
-        logger.log("INFO" if error.is_ours else "ERROR", "{}", error)
-        return 0 if error.is_ours else CANNOT_START
+        is_ours = error.is_ours or _is_served_at(settings)
+        logger.log("INFO" if is_ours else "ERROR", "{}", error)
+        return 0 if is_ours else CANNOT_START
     stop = _stop_on_signals()
     clock = Clock()
     async with AsyncExitStack() as closing:
-        running = await _unless_stopped(startup(settings, clock, closing), stop)
+        closing.enter_context(_known(settings, sockets, clock, revision=code.revision))
+        running = await _unless_stopped(startup(settings, clock, closing, code=code), stop)
         if running is None:
             logger.info("👋 MediaCrawer Pro 正在关闭...")
             return 0
@@ -125,6 +133,7 @@ async def main(settings: Settings) -> int:
         app = make_app(running.services, settings, clock=clock)
         server = make_server(app, settings)
         server.add_sockets(sockets)
+        running.services.system.when_told_to_leave(stop.set)
         running.services.system.mark_ready()
         await _announce(settings, sockets, running)
         await stop.wait()
@@ -156,12 +165,36 @@ async def _unless_stopped(starting: Coroutine[None, None, Running], stop: asynci
     return None
 
 
+def _known(
+    settings: Settings, sockets: list[socket.socket], clock: Clock, *, revision: str
+) -> AbstractContextManager[None]:
+    process, port = this_process(), sockets[0].getsockname()[1]
+    record = ServerRecord(
+        pid=process.pid,
+        process_started_at=process.started_at,
+        host=settings.host,
+        port=port,
+        url=f"http://{reachable_host(settings.host)}:{port}/",
+        revision=revision,
+        started_at=clock.now(),
+    )
+    return known_by_file(settings.data_dir, record)
+
+
+def _is_served_at(settings: Settings) -> bool:
+    """Whether the port is held by the server of our own DATA_DIR, which may be too busy, or too new, to say so."""
+    record = ServerFile(settings.data_dir).running()
+    return record is not None and record.port == settings.port
+
+
 async def _announce(settings: Settings, sockets: list[socket.socket], running: Running) -> None:
     about = await running.services.system.about()
     port = sockets[0].getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    stale = "，代码已更新，重启后生效 / stale" if about.is_stale else ""
     logger.opt(depth=1).success(
-        "🌐 服务器启动成功！监听端口: {}  http://{}:{}/  (v{} {})", port, host, port, about.version, about.revision
+        *("🌐 服务器启动成功！监听端口: {}  http://{}:{}/  (v{} {}{})", port, host, port),
+        *(about.version, about.revision, stale),
     )
 
 
@@ -202,6 +235,17 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
+def _open_log(settings: Settings) -> None:
+    file, hidden = log_file_of(settings), secret_values(settings)
+    try:
+        # It names addresses and keywords.
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        configure_logs(settings.log_level, file, hidden)
+    except OSError as error:
+        configure_logs(settings.log_level, None, hidden)
+        logger.warning("cannot write the log to {}: {}", file, error)
+
+
 def run() -> int:
     """Read the settings, then serve; every refusal to start is one line that says what to do."""
     try:
@@ -209,7 +253,7 @@ def run() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
-    configure_logs(settings.log_level, settings.log_file, secret_values(settings))
+    _open_log(settings)
     sys.setswitchinterval(_SWITCH_S)
     bound_arenas()
     arm(settings.crash_point)

@@ -1,4 +1,4 @@
-"""Set the project up, run it, test it: all that run.sh, run.ps1, test.sh, test.ps1 and the Makefile do.
+"""Set the project up, run it, stop it, test it: what the scripts run, stop and test (.sh, .ps1) and the Makefile do.
 
 Standard library only, so that it works before anything is installed.
 """
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/dev.py", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="install what is missing, build the frontend, start the server")
+    commands.add_parser("stop", help="stop the server and wait until its port is free")
     commands.add_parser("dev", help="the server and the frontend's dev server on 5173, side by side")
     setup = commands.add_parser("setup", help="install and build, start nothing")
     setup.add_argument("--dev", action="store_true", help="with the tools for development")
@@ -62,6 +63,8 @@ def _do(options: argparse.Namespace) -> int:
             install.install("runtime")
             frontend.build()
             serve.run()
+        case "stop":
+            return serve.stop()
         case "dev":
             install.install("dev")
             return serve.develop()

@@ -121,7 +121,8 @@ def test_port_of_a_stranger_is_refused_with_its_pid_and_the_two_ways_out(new_ser
         said = refused(new_server({"PORT": port}))
 
         stranger.kill()
-    assert f"port {port} is taken by process {stranger.pid}: stop it, or set PORT to another port" in said
+    assert f"port {port} is taken by process {stranger.pid} ({sys.executable} -c import socket,sys" in said
+    assert "stop it, or set PORT to another port" in said
     assert "Traceback" not in said
 
 

@@ -14,6 +14,7 @@ from backend.cli import (
     crawl,
     db,
     serve,
+    stop,
     tasks,
     version,
 )
@@ -22,6 +23,7 @@ from backend.core.logs import use_utf8
 # In the order of --help.
 _COMMANDS = (
     serve,
+    stop,
     crawl,
     tasks,
     config,

@@ -70,7 +70,14 @@ def _executors(clock: Clock, stores: Stores, tools: Tools) -> dict[TaskKind, Exe
 
 
 async def open_runner(
-    settings: Settings, clock: Clock, stores: Stores, tools: Tools, closing: AsyncExitStack, *, hub: EventHub
+    settings: Settings,
+    clock: Clock,
+    stores: Stores,
+    tools: Tools,
+    closing: AsyncExitStack,
+    *,
+    hub: EventHub,
+    code: CodeVersion,
 ) -> Running:
     """Start the runner of this process start, and make what is served over it."""
     executors = _executors(clock, stores, tools)
@@ -119,7 +126,7 @@ async def open_runner(
         drift=drift,
         events=hub,
         exports=_exports(clock, stores, tools, closing),
-        system=_system(settings, clock, stores, tools, runner),
+        system=_system(settings, clock, stores, tools, runner, code=code),
     )
     return Running(services, runner, sweeper)
 
@@ -212,7 +219,9 @@ def _task_service(clock: Clock, stores: Stores, drafter: TaskDrafter, runner: Ru
     )
 
 
-def _system(settings: Settings, clock: Clock, stores: Stores, tools: Tools, runner: Runner) -> SystemService:
+def _system(
+    settings: Settings, clock: Clock, stores: Stores, tools: Tools, runner: Runner, *, code: CodeVersion
+) -> SystemService:
     async def runner_state() -> RunnerState:
         pending = await stores.tasks.count_by_status([TaskStatus.PENDING])
         live = runner.live()
@@ -242,8 +251,9 @@ def _system(settings: Settings, clock: Clock, stores: Stores, tools: Tools, runn
         data_dir=settings.data_dir,
         is_mongodb_embedded=settings.mongodb_url is None and settings.stores != "memory",
         is_redis_embedded=settings.redis_url is None and settings.stores != "memory",
+        shutdown_grace_s=settings.shutdown_grace_s,
     )
-    return SystemService(parts, CodeVersion(Path(backend.__file__).parent), clock=clock, version=backend.__version__)
+    return SystemService(parts, code, clock=clock, version=backend.__version__)
 
 
 def instance_id(data_dir: Path) -> str:

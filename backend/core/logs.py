@@ -136,13 +136,18 @@ class _ToLoguru(logging.Handler):
         logger.patch(set_origin).opt(exception=record.exc_info).log(_level_of(record), message)
 
 
+class _Rotating(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Drop the line: a full disk would print a traceback for each of them, where they still go: to stderr."""
+
+
 class _LogFile:
     """A loguru sink; the standard handler underneath renames on Windows too, and flushes each line."""
 
     def __init__(self, path: Path, redact: Redact) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._redact = redact
-        self._handler = RotatingFileHandler(
+        self._handler = _Rotating(
             path, maxBytes=FILE_MAX_BYTES, backupCount=FILES_KEPT, encoding="utf-8", errors="backslashreplace"
         )
         self._handler.terminator = ""

@@ -3,17 +3,15 @@
 import errno
 import http.client
 import json
-import os
 import socket
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from tornado.netutil import bind_sockets
 
 from backend.core.patient_socket import PatientSocket
+from backend.core.processes import command_of, listening_pid
 
-_LISTEN = "0A"
 _ASK_S = 2.0
 _MAX_ANSWER_BYTES = 65_536
 
@@ -52,6 +50,29 @@ def bind(host: str, port: int) -> list[socket.socket]:
     return [PatientSocket.of(one) for one in made]
 
 
+def check_free(host: str, port: int) -> None:
+    """Raise PortTakenError when `bind` would."""
+    is_loopback = host in {"127.0.0.1", "localhost", "::1"}
+    for address in ("127.0.0.1", "::1") if is_loopback else (host,):
+        try:
+            _try_to_listen(address, port)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE or not is_loopback:
+                raise _refusal(host, port, error) from error
+
+
+def _try_to_listen(address: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as one:
+        if sys.platform != "win32":
+            # As bind_sockets does: connections that have ended may linger. On Windows it would share the port.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind((address, port))
+        one.listen(1)
+
+
 def _refusal(host: str, port: int, error: OSError) -> PortTakenError:
     if error.errno != errno.EADDRINUSE:
         return PortTakenError(f"无法监听 / cannot listen on {host}:{port}: {error.strerror}")
@@ -59,10 +80,15 @@ def _refusal(host: str, port: int, error: OSError) -> PortTakenError:
     if holder.is_ours:
         where = f"http://127.0.0.1:{port}/ (pid {holder.pid})"
         return PortTakenError(f"MediaCrawer Pro 已在运行 / already running: {where}", is_ours=True)
+    name = f"{holder.pid or '?'}{_in_brackets(command_of(holder.pid)) if holder.pid else ''}"
     return PortTakenError(
-        f"端口 {port} 已被进程 {holder.pid or '?'} 占用，请停止它，或设置 PORT 为其他端口"
-        f" / port {port} is taken by process {holder.pid or '?'}: stop it, or set PORT to another port"
+        f"端口 {port} 已被进程 {name} 占用，请停止它，或设置 PORT 为其他端口"
+        f" / port {port} is taken by process {name}: stop it, or set PORT to another port"
     )
+
+
+def _in_brackets(command: str) -> str:
+    return f" ({command})" if command else ""
 
 
 def holder_of(host: str, port: int) -> PortHolder:
@@ -70,7 +96,7 @@ def holder_of(host: str, port: int) -> PortHolder:
     our_pid = _pid_of_our_server(host, port)
     if our_pid is not None:
         return PortHolder(our_pid, is_ours=True)
-    return PortHolder(_listening_pid(port), is_ours=False)
+    return PortHolder(listening_pid(port), is_ours=False)
 
 
 def _pid_of_our_server(host: str, port: int) -> int | None:
@@ -84,29 +110,3 @@ def _pid_of_our_server(host: str, port: int) -> int | None:
         connection.close()
     is_health = isinstance(answer, dict) and "memory_mode" in answer and isinstance(answer.get("pid"), int)
     return answer["pid"] if is_health else None
-
-
-def _listening_pid(port: int) -> int | None:
-    if sys.platform != "linux":
-        return None
-    inodes = {inode for table in ("tcp", "tcp6") for inode in _listening_inodes(Path("/proc/net") / table, port)}
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and inodes & _socket_inodes(process):
-            return int(process.name)
-    return None
-
-
-def _listening_inodes(table: Path, port: int) -> set[str]:
-    try:
-        rows = [line.split() for line in table.read_text(encoding="ascii").splitlines()[1:]]
-    except OSError:
-        return set()
-    return {row[9] for row in rows if row[3] == _LISTEN and int(row[1].rpartition(":")[2], 16) == port}
-
-
-def _socket_inodes(process: Path) -> set[str]:
-    try:
-        targets = [os.readlink(entry) for entry in (process / "fd").iterdir()]  # noqa: PTH115 - not a path: "socket:[1]"
-    except OSError:
-        return set()
-    return {target[8:-1] for target in targets if target.startswith("socket:[")}

@@ -49,6 +49,7 @@ __all__ = [
     "SettingsError",
     "is_loopback",
     "load_settings",
+    "log_file_of",
     "secret_values",
     "vendor_environ",
 ]
@@ -221,7 +222,9 @@ class Settings(BaseSettings):
         allowed="TRACE, DEBUG, INFO, SUCCESS, WARNING, ERROR, CRITICAL",
     )
     log_file: Annotated[Path, AfterValidator(under_root)] | None = setting(
-        None, "File that gets the log too; a relative one hangs on the project root.", allowed="a file"
+        None,
+        "File that gets the log too, DATA_DIR/logs/server.log when not set; a relative one hangs on the project root.",
+        allowed="a file",
     )
     language: Literal["zh", "en", "both"] = setting(
         "both", "Language of messages when a request names none.", allowed="zh, en, both"
@@ -307,6 +310,11 @@ def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | Non
 def vendor_environ(settings: Settings) -> Mapping[str, str]:
     """Return the .env file with the environment over it, for the registries of platforms and providers."""
     return dict(settings._environ)
+
+
+def log_file_of(settings: Settings) -> Path:
+    """Return the file that gets the log of the server."""
+    return settings.log_file or settings.data_dir / "logs" / "server.log"
 
 
 def secret_values(settings: Settings) -> list[str]:

@@ -2,28 +2,37 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _SHOWN_CHARS = 7
 
 
 class CodeVersion:
-    """The revision at the start, and the newest file then. Made once, when the process starts.
+    """The revision at the start, and how the files stood then. Made once, when the process starts.
 
     `revision` is git's commit where there is a checkout, else a hash over the sources.
     """
 
     def __init__(self, package_dir: Path) -> None:
         self._package_dir = package_dir
-        self._newest = self._newest_change()
+        self._at_start = self._standing()
         self.revision = _commit_of(package_dir.parent / ".git") or self._digest()
 
     def is_stale(self) -> bool:
-        """Tell whether a source file is newer than what runs. Looks at every file: call it in a thread."""
-        return self._newest_change() > self._newest
+        """Tell whether a source file has changed, come or gone. Looks at every file: call it in a thread."""
+        return self._standing() != self._at_start
 
-    def _newest_change(self) -> int:
-        return max((path.stat().st_mtime_ns for path in self._sources()), default=0)
+    def _standing(self) -> frozenset[tuple[str, int, int]]:
+        # Not only the newest: an archive unpacked over the folder brings files older than those it replaces.
+        return frozenset(self._looked_at())
+
+    def _looked_at(self) -> Iterator[tuple[str, int, int]]:
+        for path in self._sources():
+            # One that goes while we look has gone.
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                yield str(path), found.st_mtime_ns, found.st_size
 
     def _digest(self) -> str:
         found = hashlib.sha256()

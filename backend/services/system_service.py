@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from loguru import logger
+
 from backend.core.clock import Clock
 from backend.core.threads import in_thread
 from backend.domain.errors import StoreUnavailableError
@@ -117,6 +119,7 @@ class SystemParts:
     data_dir: Path
     is_mongodb_embedded: bool = False
     is_redis_embedded: bool = False
+    shutdown_grace_s: float = 10.0
 
 
 class SystemService:
@@ -132,6 +135,7 @@ class SystemService:
         self._seen: dict[str, Component] = {}
         self._lag_ms = 0.0
         self._watch: asyncio.Task[None] | None = None
+        self._leave: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
         """Start measuring how late the loop is."""
@@ -151,6 +155,20 @@ class SystemService:
     def mark_draining(self) -> None:
         """Say that the server is leaving: from now on it takes nothing new."""
         self._phase = "draining"
+
+    def when_told_to_leave(self, leave: Callable[[], None]) -> None:
+        """Let `leave` be called when a person asks the process to end."""
+        self._leave = leave
+
+    def leave(self, *, asked_by: str, address: str) -> None:
+        """Begin the same orderly stop as a SIGTERM, and write down who asked. Returns at once."""
+        logger.info("收到停止请求 / asked to stop: {} ({})", asked_by, address)
+        self._leave()
+
+    @property
+    def shutdown_grace_s(self) -> float:
+        """How long a stop may take, in seconds."""
+        return self._parts.shutdown_grace_s
 
     @property
     def is_draining(self) -> bool:

@@ -67,6 +67,15 @@ def run() -> NoReturn:
     os.execv(command[0], command)
 
 
+def stop() -> int:
+    """Stop the server, as `mediacrawer stop` does, and return its exit code: 0 when the port is free."""
+    python = python_of(VENV)
+    if not python.exists():
+        say("还没有安装过, 没有服务器在运行", "nothing was ever installed here, so no server runs")
+        return 0
+    return subprocess.run([python, "-m", "backend.cli", "stop"], check=False, cwd=ROOT).returncode
+
+
 def develop() -> int:
     """Run the server and Vite's dev server side by side until one ends (its exit code) or Ctrl+C (0)."""
     signal.signal(signal.SIGTERM, _interrupt)

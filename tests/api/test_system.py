@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,59 @@ async def test_leaving_server_takes_no_writes_and_answers_reads(api: ApiServer) 
     assert await api.stored() == 0
 
 
+async def test_shutdown_is_answered_before_it_begins_and_says_who_asked(api: ApiServer) -> None:
+    told: list[bool] = []
+    api.system.when_told_to_leave(lambda: told.append(True))
+
+    with captured_log() as lines:
+        answer = await api.client.post("/api/v1/system/shutdown")
+
+    assert (answer.status_code, answer.json()["code"]) == (200, 0)
+    assert answer.json()["data"] == {"pid": os.getpid(), "stopping": True, "grace_s": 10.0}
+    assert told == [True]
+    assert any("asked to stop: local (127.0.0.1)" in line for line in lines)
+
+
+async def test_second_shutdown_finds_the_server_leaving(api: ApiServer) -> None:
+    api.system.mark_draining()
+
+    answer = await api.client.post("/api/v1/system/shutdown")
+
+    assert (answer.status_code, answer.json()["error"]["name"]) == (503, "SHUTTING_DOWN")
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 405), ("DELETE", 405), ("POST", 422)])
+async def test_shutdown_needs_exactly_a_post(api: ApiServer, method: str, status: int) -> None:
+    told: list[bool] = []
+    api.system.when_told_to_leave(lambda: told.append(True))
+
+    answer = await api.client.request(method, "/api/v1/system/shutdown?force=1")
+
+    assert (answer.status_code, told) == (status, [])
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "http://evil.test"}, {"Host": "evil.test"}])
+async def test_page_of_another_site_cannot_shut_the_server_down(api: ApiServer, headers: dict[str, str]) -> None:
+    told: list[bool] = []
+    api.system.when_told_to_leave(lambda: told.append(True))
+
+    answer = await api.client.post("/api/v1/system/shutdown", headers=headers)
+
+    assert (answer.status_code, told) == (403, [])
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("wrong-token", 401), (TOKEN, 200)])
+async def test_shutdown_needs_the_token_where_there_is_one(start_api: StartApi, token: str | None, status: int) -> None:
+    api = await start_api(auth_token=TOKEN)
+    told: list[bool] = []
+    api.system.when_told_to_leave(lambda: told.append(True))
+
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = await api.client.post("/api/v1/system/shutdown", headers=headers)
+
+    assert (answer.status_code, told) == (status, [True] if status == 200 else [])
+
+
 async def test_store_that_does_not_answer_is_503(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api.database, "do", no_answer)
 
@@ -209,11 +263,35 @@ def test_newer_file_makes_the_code_stale(tmp_path: Path) -> None:
     code = CodeVersion(package)
     before = code.is_stale()
 
-    import os
-
     os.utime(package / "a.py", ns=(2**62, 2**62))
 
     assert (before, code.is_stale()) == (False, True)
+
+
+def test_older_file_in_place_of_another_makes_the_code_stale(tmp_path: Path) -> None:
+    package = tmp_path / "backend"
+    package.mkdir()
+    (package / "a.py").write_text("a = 1")
+    code = CodeVersion(package)
+
+    os.utime(package / "a.py", ns=(10**9, 10**9))
+
+    assert code.is_stale()
+
+
+def test_file_that_came_or_went_makes_the_code_stale(tmp_path: Path) -> None:
+    package = tmp_path / "backend"
+    package.mkdir()
+    (package / "a.py").write_text("a = 1")
+    code = CodeVersion(package)
+
+    (package / "b.py").write_text("b = 1")
+    came = code.is_stale()
+    (package / "b.py").unlink()
+    same = code.is_stale()
+    (package / "a.py").unlink()
+
+    assert (came, same, code.is_stale()) == (True, False, True)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def project(tmp_path: Path) -> Path:
     """A copy of the shell scripts beside a dev.py that prints what it was asked."""
     folder = tmp_path / "a project"
     (folder / "scripts").mkdir(parents=True)
-    for name in ("run.sh", "test.sh"):
+    for name in ("run.sh", "stop.sh", "test.sh"):
         shutil.copy2(SCRIPTS / name, folder / "scripts" / name)
     (folder / "scripts" / "dev.py").write_text("import json, os, sys\nprint(json.dumps([sys.argv[1:], os.getcwd()]))\n")
     return folder
@@ -36,7 +36,7 @@ def _run(script: Path, *arguments: str, path: str, **environment: str) -> "subpr
     )
 
 
-@pytest.mark.parametrize(("script", "command"), [("run.sh", "run"), ("test.sh", "test")])
+@pytest.mark.parametrize(("script", "command"), [("run.sh", "run"), ("stop.sh", "stop"), ("test.sh", "test")])
 def test_script_hands_its_arguments_to_dev_py_in_the_project(project: Path, script: str, command: str) -> None:
     done = _run(project / "scripts" / script, "--fast", path=os.environ["PATH"], PYTHON=sys.executable)
 
@@ -57,13 +57,13 @@ def test_too_old_python_is_passed_over_and_the_reader_told(project: Path) -> Non
     assert "Python 3.11 or later is needed" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["run.ps1", "test.ps1", "test_create_task.ps1"])
+@pytest.mark.parametrize("name", ["run.ps1", "stop.ps1", "test.ps1", "test_create_task.ps1"])
 def test_powershell_script_starts_with_a_bom(name: str) -> None:
     # Windows PowerShell 5.1 reads a file without one in the ANSI code page: its Chinese would be broken.
     assert (SCRIPTS / name).read_bytes().startswith(b"\xef\xbb\xbf")
 
 
-@pytest.mark.parametrize("name", ["run.sh", "test.sh", "test_create_task.sh"])
+@pytest.mark.parametrize("name", ["run.sh", "stop.sh", "test.sh", "test_create_task.sh"])
 def test_shell_script_can_be_executed(name: str) -> None:
     assert os.access(SCRIPTS / name, os.X_OK)
     assert b"\r" not in (SCRIPTS / name).read_bytes()

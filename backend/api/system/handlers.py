@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from backend.api.base import ApiHandler, BaseHandler
+from backend.api.errors import ApiError
 from backend.api.openapi import Operation, Route, describe
 from backend.api.query import NoQuery
 from backend.api.system.docs import render_docs
@@ -12,11 +13,14 @@ from backend.api.system.schemas import (
     HealthOut,
     LiveOut,
     ReadyOut,
+    ShutdownOut,
     SystemOut,
     health_out,
     reduced_health_out,
     system_out,
 )
+from backend.core.settings import is_loopback
+from backend.domain.text import Text
 
 _UNAVAILABLE = 503
 
@@ -30,6 +34,25 @@ class SystemHandler(ApiHandler):
         system = self.services.system
         about, health = await system.about(), await system.health()
         self.write_data(system_out(about, health, system.live(), self.speech, lag_ms=system.lag_ms))
+
+
+class ShutdownHandler(ApiHandler):
+    """The end of this process."""
+
+    def check_caller(self) -> None:
+        """Let in who has the token; where there is none, callers of this machine alone. Raises ApiError."""
+        super().check_caller()
+        if self.door.token.sessions is None and not is_loopback(self.request.remote_ip or ""):
+            advice = Text("在服务器本机上执行 mediacrawer stop", "Run `mediacrawer stop` on the server's own machine")
+            raise ApiError("FORBIDDEN", Text("只能从本机停止", "Only this machine may stop it"), advice=advice)
+
+    def post(self) -> None:
+        """Answer, then stop as a SIGTERM would."""
+        self.read_query(NoQuery)
+        system = self.services.system
+        answer = {"pid": os.getpid(), "stopping": True, "grace_s": system.shutdown_grace_s}
+        self.write_data(answer, Text("正在停止", "Stopping"))
+        system.leave(asked_by=self.caller, address=self.request.remote_ip or "")
 
 
 class HealthBase(BaseHandler):
@@ -108,6 +131,11 @@ class DocsHandler(OpenApiHandler):
 _MORE = {200: "ok or degraded", 503: "down"}
 ROUTES = (
     Route("/api/v1/system", SystemHandler, {"get": Operation("Show the server from inside", SystemOut)}),
+    Route(
+        "/api/v1/system/shutdown",
+        ShutdownHandler,
+        {"post": Operation("Stop the server in order", ShutdownOut, errors=("FORBIDDEN", "SHUTTING_DOWN"))},
+    ),
     Route(
         "/health",
         HealthHandler,

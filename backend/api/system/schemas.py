@@ -123,6 +123,14 @@ class SystemOut(TypedDict):
     live: HeldOut
 
 
+class ShutdownOut(TypedDict):
+    """The server is leaving; after `grace_s` seconds at most its process has ended."""
+
+    pid: int
+    stopping: Literal[True]
+    grace_s: float
+
+
 def health_out(health: Health, about: About, speech: Speech, *, pid: int) -> Any:
     """Return the whole body of /health."""
     return {
