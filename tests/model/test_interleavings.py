@@ -22,6 +22,9 @@ from tests.fixtures.scripted import DONE, Bench
 from tests.model.stepped import Gate, SteppedDatabase, acting
 from tests.model.table import FINAL
 
+# Thousands of interleavings each: on a loaded machine two minutes are not enough.
+pytestmark = pytest.mark.timeout(300)
+
 LEASE_S = 3_000.0
 TIME = "time"
 CRASH = "crash of a"
