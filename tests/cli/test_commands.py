@@ -26,7 +26,7 @@ def test_help_lists_every_command() -> None:
     shown = call("--help").stdout
 
     listed = {line.split()[1] for line in shown.partition("Commands")[2].splitlines() if len(line.split()) > 2}
-    assert listed >= {"serve", "stop", "restart", "crawl", "generate", "tasks", "config", "db", "version"}
+    assert listed >= {"serve", "stop", "restart", "crawl", "generate", "tasks", "doctor", "config", "db", "version"}
 
 
 def test_config_shows_every_setting_with_its_source() -> None:
