@@ -32,6 +32,7 @@ from backend.api.items.handlers import ROUTES as ITEMS
 from backend.api.login.handlers import LOGIN_SPECS
 from backend.api.openapi import Route
 from backend.api.platforms.handlers import ROUTES as PLATFORMS
+from backend.api.retention.handlers import ROUTES as RETENTION
 from backend.api.stream.broadcast import Broadcast
 from backend.api.stream.handlers import ROUTES as STREAM
 from backend.api.stream.pulse import Pulse
@@ -41,7 +42,7 @@ from backend.api.tasks.handlers import ROUTES as TASKS
 from backend.core.clock import Clock
 from backend.core.settings import ROOT, Settings
 
-ROUTES: tuple[Route, ...] = (*TASKS, *CHALLENGES, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *ACCOUNTS, *SYSTEM, *STREAM)
+ROUTES: tuple[Route, ...] = (*TASKS, *CHALLENGES, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *ACCOUNTS, *SYSTEM, *RETENTION, *STREAM)
 MAX_HEADER_BYTES = 32_768
 # Longer than a browser's or a proxy's own keep-alive, so that they close first; a long poll is no idle connection.
 IDLE_TIMEOUT_S = 90.0

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from backend.services.exports.service import ExportService
     from backend.services.item_service import ItemService
     from backend.services.platform_service import PlatformService
+    from backend.services.retention_service import RetentionService
     from backend.services.set_service import SetService
     from backend.services.system_service import SystemService
     from backend.services.task_service import TaskService
@@ -64,6 +65,7 @@ class Services:
     drift: "DriftService"
     events: "EventHub"
     exports: "ExportService"
+    retention: "RetentionService"
     system: "SystemService"
 
 

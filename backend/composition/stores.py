@@ -23,6 +23,7 @@ from backend.store.events import EventStore
 from backend.store.field_counts import FieldCountStore
 from backend.store.frontier import FrontierStore
 from backend.store.items import ItemStore
+from backend.store.retention import RetentionStore
 from backend.store.schema import Schema
 from backend.store.task_queries import TaskQueries
 from backend.store.task_sets import TaskSets
@@ -57,12 +58,13 @@ class Stores:
     frontier: FrontierStore
     artifacts: ArtifactStore
     field_counts: FieldCountStore
+    retention: RetentionStore
 
     async def ensure_indexes(self) -> None:
         """Make every index that is missing."""
         for store in (
             *(self.tasks, self.events, self.items, self.frontier, self.artifacts, self.accounts),
-            self.field_counts,
+            *(self.field_counts, self.retention),
         ):
             await store.ensure_indexes()
 
@@ -178,6 +180,7 @@ def make_stores(
         frontier=FrontierStore(database, clock=clock),
         artifacts=ArtifactStore(database, settings.data_dir / "artifacts", clock),
         field_counts=FieldCountStore(database),
+        retention=RetentionStore(database),
     )
 
 

@@ -34,6 +34,7 @@ from backend.services.event_hub import EventHub
 from backend.services.exports.service import ExportService
 from backend.services.item_service import ItemService
 from backend.services.platform_service import PlatformService
+from backend.services.retention_service import RetentionService
 from backend.services.set_service import SetService
 from backend.services.system_service import BrowserState, Live, RunnerState, SystemParts, SystemService
 from backend.services.task_requests import Platform, TaskDefaults, TaskDrafter
@@ -107,7 +108,9 @@ async def open_runner(
     tasks = _task_service(clock, stores, drafter, runner, hub)
     sets = SetService(stores.tasks, stores.sets, stores.queries, cache=stores.cache, clock=clock, runner=runner)
     drift = DriftService(stores.field_counts, stores.queries, platforms=list(tools.platforms), clock=clock)
-    chores = (accounts.refresh, drift.sweep)
+    exports = _exports(clock, stores, tools, closing)
+    retention = _retention(settings, clock, stores, exports)
+    chores = (accounts.refresh, drift.sweep, retention.sweep)
     sweeper = _sweeper(clock, stores, runner, executors, tasks=tasks, chores=chores)
     tasks.recount_with(sweeper)
     sets.recount_with(sweeper)
@@ -125,7 +128,8 @@ async def open_runner(
         platforms=PlatformService(known.values(), logins=accounts.auth_state),
         drift=drift,
         events=hub,
-        exports=_exports(clock, stores, tools, closing),
+        exports=exports,
+        retention=retention,
         system=_system(settings, clock, stores, tools, runner, code=code),
     )
     return Running(services, runner, sweeper)
@@ -145,6 +149,16 @@ def _exports(clock: Clock, stores: Stores, tools: Tools, closing: AsyncExitStack
     )
     closing.push_async_callback(made.stop)
     return made
+
+
+def _retention(settings: Settings, clock: Clock, stores: Stores, exports: ExportService) -> RetentionService:
+    return RetentionService(
+        *(stores.retention, settings.retention_days),
+        purge=stores.tasks.hide,
+        is_reading=lambda: exports.live > 0,
+        data_dir=settings.data_dir,
+        clock=clock,
+    )
 
 
 def _has_others(settings: Settings) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import AfterValidator, Field, SecretStr
 
 from backend.core.crash_points import parse_plan
+from backend.domain.retention import assigned, read_rule
 
 MIN_REDACTED_CHARS = 8
 
@@ -91,6 +92,16 @@ def read_networks(value: object) -> object:
         return value
     # A set host bit ("10.0.0.1/8") is a slip in a list that opens holes: refused, not rounded.
     return tuple(ipaddress.ip_network(part) for part in parts)
+
+
+def read_rules(value: object) -> object:
+    """Read retention rules from a text with commas."""
+    parts = split_commas(value)
+    if not isinstance(parts, tuple):
+        return value
+    rules = tuple(read_rule(part) if isinstance(part, str) else part for part in parts)
+    assigned(rules)
+    return rules
 
 
 def setting(default: Any, meaning: str, *, unit: str = "", allowed: str, **limits: Any) -> Any:

@@ -36,11 +36,13 @@ from backend.core.setting_types import (
     check_token,
     matching,
     read_networks,
+    read_rules,
     setting,
     split_commas,
     under_root,
     url_with_scheme,
 )
+from backend.domain.retention import RetentionRule
 
 __all__ = [
     "LONGEST_LEASE_S",
@@ -174,6 +176,12 @@ class Settings(BaseSettings):
         ge=1,
         le=31_536_000,
         allow_inf_nan=False,
+    )
+    retention_days: Annotated[tuple[RetentionRule, ...], BeforeValidator(read_rules)] = setting(
+        (),
+        "How long ended tasks are kept, with their results and files; what no rule names is kept for good.",
+        allowed="kind.status=days, comma between, such as all.cancelled=7, crawl.failed=30; kind: crawl, generate, all;"
+        " status: succeeded, partial, failed, timed_out, cancelled, all",
     )
     shutdown_grace_s: float = setting(
         10.0,

@@ -1,0 +1,81 @@
+"""Finds ended tasks whose time is up, and says what would go with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING
+
+from backend.core.database import Database
+from backend.domain.retention import Pair
+from backend.domain.task import ACTIVE_STATUSES
+
+COUNTED_AT_MOST = 10_000
+_WITHIN_S = 10.0
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """What would go: `files` and `size_bytes` at most, a file that another task names stays.
+
+    `is_capped`: there are more tasks than the 10,000 oldest, which are counted.
+    """
+
+    tasks: int = 0
+    items: int = 0
+    files: int = 0
+    size_bytes: int = 0
+    is_capped: bool = False
+
+
+class RetentionStore:
+    """Reads `tasks` and `artifacts`. Index: `tasks` {status, kind, ended_at} where a task has ended."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def ensure_indexes(self) -> None:
+        """Make the index that is missing."""
+        keys = [("status", ASCENDING), ("kind", ASCENDING), ("ended_at", ASCENDING)]
+        # Not `$type`: of that MongoDB does not see that a comparison implies it, and would not use the index.
+        has_ended = {"ended_at": {"$exists": True}}
+        await self._db.do(self._db.collection("tasks").create_index(keys, partialFilterExpression=has_ended))
+
+    async def count(self, pairs: Sequence[Pair], *, before: datetime) -> Doomed:
+        """Return what ended before a moment. Passes the gate for slow reads. Raises StoreUnavailableError."""
+        if not pairs:
+            return Doomed()
+        tasks, artifacts = self._db.collection("tasks"), self._db.collection("artifacts")
+        wanted = {"_id": 1, "books.stored": 1}
+        found = tasks.find(_ended(pairs, before), wanted).sort("ended_at", ASCENDING).limit(COUNTED_AT_MOST + 1)
+        rows = await self._db.slow(lambda: found.to_list(None), within_s=_WITHIN_S)
+        is_capped, rows = len(rows) > COUNTED_AT_MOST, rows[:COUNTED_AT_MOST]
+        stages: list[Document] = [
+            {"$match": {"task_id": {"$in": [row["_id"] for row in rows]}}},
+            {"$group": {"_id": "$sha256", "size_bytes": {"$first": "$size_bytes"}}},
+            {"$group": {"_id": None, "files": {"$sum": 1}, "size_bytes": {"$sum": "$size_bytes"}}},
+        ]
+        sums = await self._db.slow(lambda: artifacts.aggregate(stages).to_list(None), within_s=_WITHIN_S)
+        items = sum(int(row["books"]["stored"]) for row in rows)
+        files, size_bytes = (int(sums[0]["files"]), int(sums[0]["size_bytes"])) if sums else (0, 0)
+        return Doomed(len(rows), items, files, size_bytes, is_capped)
+
+    async def oldest(self, pairs: Sequence[Pair], *, before: datetime, limit: int) -> list[str]:
+        """Return the ids of those that ended first, but none that a task which has not ended reads from."""
+        if not pairs:
+            return []
+        tasks = self._db.collection("tasks")
+        found = tasks.find(_ended(pairs, before), {"_id": 1}).sort("ended_at", ASCENDING).limit(limit)
+        ids = [row["_id"] for row in await self._db.do(found.to_list(None))]
+        active = {"status": {"$in": sorted(status.value for status in ACTIVE_STATUSES)}}
+        readers = tasks.find({**active, "params.from_task": {"$in": ids}}, {"params.from_task": 1}) if ids else None
+        rows = [] if readers is None else await self._db.do(readers.to_list(None))
+        in_use = {row["params"]["from_task"] for row in rows}
+        return [task_id for task_id in ids if task_id not in in_use]
+
+
+def _ended(pairs: Sequence[Pair], before: datetime) -> Document:
+    some = [{"status": status, "kind": kind, "ended_at": {"$lt": before}} for kind, status in pairs]
+    return {"$or": some, "purged_at": None}
