@@ -403,6 +403,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/system/shutdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop the server in order */
+        post: operations["post_system_shutdown"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1578,6 +1595,21 @@ export interface components {
             cancelled: number;
             /** Cancelling */
             cancelling: number;
+        };
+        /**
+         * ShutdownOut
+         * @description The server is leaving; after `grace_s` seconds at most its process has ended.
+         */
+        ShutdownOut: {
+            /** Pid */
+            pid: number;
+            /**
+             * Stopping
+             * @constant
+             */
+            stopping: true;
+            /** Grace S */
+            grace_s: number;
         };
         /**
          * SlotsOut
@@ -5448,6 +5480,78 @@ export interface operations {
                 };
             };
             /** @description 50301 STORE_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    post_system_shutdown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        code: 0;
+                        message: string;
+                        data: components["schemas"]["ShutdownOut"];
+                    };
+                };
+            };
+            /** @description 40101 AUTH_REQUIRED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 40301 HOST_REFUSED, 40302 ORIGIN_REFUSED, 40303 FORBIDDEN, 40304 XSRF_FAILED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 42901 RATE_LIMITED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 50001 INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description 50301 STORE_UNAVAILABLE, 50302 SHUTTING_DOWN */
             503: {
                 headers: {
                     [name: string]: unknown;
