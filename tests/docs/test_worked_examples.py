@@ -81,7 +81,7 @@ def test_examples_are_as_clean_as_our_own_code(checkout: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_examples_pass_the_checks_that_the_guides_show(checkout: Path) -> None:
     said = run(checkout, *checks_shown())
 
@@ -91,7 +91,7 @@ def test_examples_pass_the_checks_that_the_guides_show(checkout: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_task_of_each_example_runs_to_its_end_on_the_real_server(checkout: Path, new_server: NewServer) -> None:
     with stand_in(checkout, "plaza_server") as plaza, stand_in(checkout, "easel_server") as easel:
         environ = {"PLAZA_BASE_URL": plaza, "PLAZA_MIN_INTERVAL_S": "0"}
