@@ -14,7 +14,8 @@ from backend.domain.errors import BusyError
 from backend.domain.text import Text
 
 _GONE = ".gone"
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+# No dot at the end: Windows drops it, and two profiles would be one.
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9_-])?")
 _TAKEN = Text("另一个服务正在使用这个账号的浏览器", "Another server has this account's browser open")
 
 
