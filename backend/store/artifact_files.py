@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backend.core.busy_files import replace_file
 from backend.core.crash_points import crash_point
 from backend.core.threads import in_thread
 from backend.domain.errors import TaskFailedError
@@ -180,7 +181,7 @@ def _rename(part: Path, target: Path, linked_at: float) -> None:
     # Touched before it is linked: a sweep spares what was linked within the hour.
     os.utime(part, (linked_at, linked_at))
     try:
-        part.replace(target)
+        replace_file(part, target)
     except PermissionError:
         # Windows, while somebody reads the file: the same content is there already.
         if not target.exists():
