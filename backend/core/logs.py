@@ -140,6 +140,14 @@ class _Rotating(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
         """Drop the line: a full disk would print a traceback for each of them, where they still go: to stderr."""
 
+    def doRollover(self) -> None:  # noqa: N802 - the standard library's name
+        """Rotate if that can be done: a log that somebody has open on Windows grows on, and loses no line."""
+        try:
+            super().doRollover()
+        except OSError:
+            if self.stream is None:
+                self.stream = self._open()
+
 
 class _LogFile:
     """A loguru sink; the standard handler underneath renames on Windows too, and flushes each line."""

@@ -273,3 +273,20 @@ def test_file_is_rotated_and_old_ones_are_removed(tmp_path: Path) -> None:
         *(f"server.log.{number}" for number in range(1, 6)),
     ]
     assert all(file.stat().st_size <= 1_000 for file in tmp_path.iterdir())
+
+
+def test_log_that_cannot_be_rotated_loses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "server.log"
+    # What is in the way of every rotation; on Windows an editor that has the log open is enough.
+    for number in (4, 5):
+        (tmp_path / f"server.log.{number}" / "in the way").mkdir(parents=True)
+
+    run_program(
+        "import backend.core.logs as logs\nfrom loguru import logger\nfrom pathlib import Path\n"
+        "logs.FILE_MAX_BYTES = 1000\n"
+        f"logs.configure_logs('INFO', Path({str(path)!r}))\n"
+        "for n in range(20):\n    logger.info('line {} of twenty, long enough to be rotated soon', n)\n"
+    )
+
+    lines = path.read_text("utf-8").splitlines()
+    assert [int(line.rpartition("line ")[2].split()[0]) for line in lines] == list(range(20))
