@@ -13,11 +13,19 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loguru import logger
+
+if sys.platform == "win32":
+    from backend.core.embedded.windows_job import bind_what_we_start
+
 _BOUND_CHILD = str(Path(__file__).with_name("bound_child.py"))
 _CHUNK_BYTES = 65_536
 _LINE_LIMIT_BYTES = 8_192
 _STDERR_TAIL_BYTES = 8_192
 _TERM_GRACE_S = 1.0
+
+# The handle of the job on Windows: open until this process ends, however it ends.
+_JOB: list[int] = []
 
 # What a child reads: at hand, or made as it reads. The latter may not raise, and is closed at the end.
 Feed = bytes | AsyncGenerator[bytes, None]
@@ -57,6 +65,7 @@ class Children:
 
     async def start(self) -> None:
         """Take orders from now on."""
+        _bind_all()
         self._is_open = True
 
     async def stop(self) -> None:
@@ -160,7 +169,7 @@ class _Child:
         """End it and all it started, at once."""
         self._is_killed = True
         if self._process is not None and not self._is_reaped:
-            _signal_group(self._process, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+            _kill_group(self._process)
 
     def _expire(self) -> None:
         self._has_timed_out = True
@@ -253,6 +262,23 @@ async def _end_feed(process: asyncio.subprocess.Process, feeding: "asyncio.Task[
 def _keep_tail(tail: bytearray, chunk: bytes) -> None:
     tail += chunk
     del tail[:-_STDERR_TAIL_BYTES]
+
+
+def _bind_all() -> None:
+    """On Windows, let everything this process starts die with it; elsewhere each child sees to it (bound_child.py)."""
+    if sys.platform == "win32" and not _JOB:  # not run by us: no Windows here
+        try:
+            _JOB.append(bind_what_we_start())
+        except OSError as error:
+            logger.warning("what this server starts may outlive it: {}", error)
+
+
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    if sys.platform == "win32":  # not run by us: no Windows here
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    else:
+        _signal_group(process, signal.SIGKILL)
 
 
 def _signal_group(process: asyncio.subprocess.Process, number: int) -> None:

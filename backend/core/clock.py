@@ -1,6 +1,7 @@
 """The only clocks of the product (lifecycle.md §3, Clocks)."""
 
 import math
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -53,6 +54,4 @@ class Clock:
 
 
 def _elapsed() -> float:
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()

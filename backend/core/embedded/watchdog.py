@@ -15,8 +15,9 @@ import threading
 def main(lock_fd: int, argv: list[str]) -> int:
     """Run `argv` to its end, pass signals on, and return its exit code as a shell would."""
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=(lock_fd,))  # noqa: S603
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, lambda received, _frame: child.send_signal(received))
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, lambda received, _frame: child.send_signal(received))
     threading.Thread(target=_end_with_server, args=(child,), daemon=True).start()
     code = child.wait()
     return code if code >= 0 else 128 - code

@@ -13,6 +13,8 @@ if sys.platform == "win32":
 
     _KILL_ON_JOB_CLOSE = 0x2000
     _EXTENDED_LIMIT_INFORMATION = 9
+    # What GetCurrentProcess answers.
+    _THIS_PROCESS = -1
 
     class _BasicLimits(ctypes.Structure):
         _fields_ = (
@@ -39,6 +41,16 @@ if sys.platform == "win32":
 
     def bind_to_this_process(process: Popen[bytes]) -> int:
         """Put `process` into a job that ends with us; return the job's handle, to be kept while it runs."""
+        return _assign(int(process._handle))  # type: ignore[attr-defined]
+
+    def bind_what_we_start() -> int:
+        """Put ourselves into a job that ends with us: all we start from now on is born in it. Return its handle.
+
+        The handle must stay open: closing it would end this process. Raises OSError.
+        """
+        return _assign(_THIS_PROCESS)
+
+    def _assign(process_handle: int) -> int:
         kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
         kernel32.CreateJobObjectW.restype = wintypes.HANDLE
         kernel32.CreateJobObjectW.argtypes = (wintypes.LPVOID, wintypes.LPCWSTR)
@@ -54,7 +66,7 @@ if sys.platform == "win32":
         limits.basic.limit_flags = _KILL_ON_JOB_CLOSE
         size = ctypes.sizeof(limits)
         is_set = job and kernel32.SetInformationJobObject(job, _EXTENDED_LIMIT_INFORMATION, ctypes.byref(limits), size)
-        if not is_set or not kernel32.AssignProcessToJobObject(job, int(process._handle)):  # type: ignore[attr-defined]
+        if not is_set or not kernel32.AssignProcessToJobObject(job, process_handle):
             raise ctypes.WinError(ctypes.get_last_error())
         return int(job)
 

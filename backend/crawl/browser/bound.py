@@ -15,6 +15,8 @@ from backend.crawl.browser.bound_program import ENDED
 
 _BOUND_PROGRAM = Path(__file__).with_name("bound_program.py")
 _SUFFIX = ".pid"
+# Windows knows no SIGKILL: what is asked to end there is ended.
+KILL = signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM
 _POLL_S = 0.2
 # Zombies, and what is just being removed.
 _ENDED = {"Z", "X"}
@@ -108,6 +110,9 @@ async def until_ended(pid: int) -> None:
 
 def is_group_alive(leader_pid: int) -> bool:
     """Whether any process of the group still runs. Zombies do not: whoever adopted them reaps them when it likes."""
+    if sys.platform == "win32":
+        # There are no groups, and nothing is noted down there (Starters).
+        return False
     if Path("/proc/self/stat").exists():
         return any(_runs_in(process, leader_pid) for process in Path("/proc").iterdir() if process.name.isdigit())
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 
-from backend.crawl.browser.bound import Noted, Starters, is_group_alive, noted_in, until_ended
+from backend.crawl.browser.bound import KILL, Noted, Starters, is_group_alive, noted_in, until_ended
 from backend.crawl.browser.calls import Calls, finished
 from backend.crawl.browser.errors import browser_gone, launched_late, not_attached, not_launched, profile_taken
 from backend.crawl.browser.gate import BrowserGate
@@ -214,7 +214,7 @@ class BrowserProcess:
             raise not_launched("Playwright's Node.js is missing; set PLAYWRIGHT_NODEJS_PATH")
         scratch = self._plan.folder / "tmp"
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return self._starters.make("driver", node, dies_by=signal.SIGKILL, environ={"TMPDIR": str(scratch)})
+        return self._starters.make("driver", node, dies_by=KILL, environ={"TMPDIR": str(scratch)})
 
     @property
     def _cdp_url(self) -> str:
