@@ -177,7 +177,6 @@ def test_store_that_is_set_and_does_not_answer_stops_the_start(new_server: NewSe
     [
         ({"PORT": "eighty"}, "PORT='eighty'"),
         ({"EXECUTION_MODE": "fast"}, "EXECUTION_MODE='fast'"),
-        ({"HOST": "0.0.0.0"}, "AUTH_TOKEN is not set"),
         ({"STORES": "memory", "REDIS_URL": "redis://127.0.0.1/"}, "STORES=memory contradicts"),
     ],
 )
@@ -186,6 +185,15 @@ def test_bad_setting_stops_the_start_in_one_line(new_server: NewServer, environ:
 
     assert named in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_server_that_others_can_reach_needs_a_token_or_users(new_server: NewServer) -> None:
+    said = refused(new_server({"HOST": "0.0.0.0"}))
+
+    assert "AUTH_TOKEN is not set and there is no user" in said
+    assert "Traceback" not in said
+    assert "服务器启动成功" not in said
 
 
 # -- stop ------------------------------------------------------------------------------------------------------------

@@ -23,15 +23,17 @@ from tornado.web import Application, RequestHandler
 
 from backend.api.accounts.handlers import ROUTES as ACCOUNTS
 from backend.api.artifacts.handlers import ROUTES as ARTIFACTS
-from backend.api.auth import make_checks
+from backend.api.auth import make_callers, make_checks
 from backend.api.base import Answering, BodyTooLargeHandler, Door, Services, UnknownPathHandler
 from backend.api.body import MAX_BODY_BYTES
 from backend.api.exports.handlers import ROUTES as EXPORTS
 from backend.api.frontend import FrontendHandler
 from backend.api.items.handlers import ROUTES as ITEMS
+from backend.api.login.calls import ROUTES as LOGIN
 from backend.api.login.handlers import LOGIN_SPECS
 from backend.api.openapi import Route
 from backend.api.platforms.handlers import ROUTES as PLATFORMS
+from backend.api.proxies import Proxies, PublicUrl
 from backend.api.retention.handlers import ROUTES as RETENTION
 from backend.api.stream.broadcast import Broadcast
 from backend.api.stream.handlers import ROUTES as STREAM
@@ -39,10 +41,15 @@ from backend.api.stream.pulse import Pulse
 from backend.api.system.handlers import ROUTES as SYSTEM
 from backend.api.tasks.challenges import ROUTES as CHALLENGES
 from backend.api.tasks.handlers import ROUTES as TASKS
+from backend.api.tokens.handlers import ROUTES as TOKENS
+from backend.api.users.handlers import ROUTES as USERS
 from backend.core.clock import Clock
 from backend.core.settings import ROOT, Settings
 
-ROUTES: tuple[Route, ...] = (*TASKS, *CHALLENGES, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *ACCOUNTS, *SYSTEM, *RETENTION, *STREAM)
+ROUTES: tuple[Route, ...] = (
+    *(*TASKS, *CHALLENGES, *ITEMS, *EXPORTS, *ARTIFACTS, *PLATFORMS, *ACCOUNTS, *LOGIN, *USERS, *TOKENS, *SYSTEM),
+    *(*RETENTION, *STREAM),
+)
 MAX_HEADER_BYTES = 32_768
 # Longer than a browser's or a proxy's own keep-alive, so that they close first; a long poll is no idle connection.
 IDLE_TIMEOUT_S = 90.0
@@ -75,6 +82,9 @@ class App(Application):
         path_kwargs: dict[str, bytes] | None = None,
     ) -> Any:
         """Return what takes the request's bytes and hands them to the handler, at most 1 MB of body."""
+        door: Door = self.settings["door"]
+        # First of all: the limits on guessing, the Origin check and the access line all look at it.
+        door.proxies.apply(request)
         inner = super().get_handler_delegate(request, target_class, target_kwargs, path_args, path_kwargs)
         refuse = super().get_handler_delegate
         return _BoundedBody(inner, lambda: refuse(request, BodyTooLargeHandler))
@@ -144,7 +154,10 @@ def make_app(
     """Return the application with all its routes."""
     # Tornado would parse forms before any handler could refuse them.
     set_parse_body_config(ParseBodyConfig(multipart=ParseMultipartConfig(enabled=False)))
-    hosts, origins, token = make_checks(settings, elapsed=clock.elapsed, now=clock.now)
+    hosts, origins = make_checks(settings)
+    callers = make_callers(settings, services.users, elapsed=clock.elapsed, now=clock.now)
+    streams = Broadcast(services.events, Pulse(services).take, clock=clock)
+    services.users.directory.listen(lambda: streams.part_from(callers.is_current))
     specs: list[Any] = [route.url_spec() for route in ROUTES]
     specs.extend(LOGIN_SPECS)
     specs.append(URLSpec(r"/api(?:/.*)?$", UnknownPathHandler))
@@ -153,13 +166,20 @@ def make_app(
         specs,
         services=services,
         routes=ROUTES,
-        streams=Broadcast(services.events, Pulse(services).take, clock=clock),
-        door=Door(hosts=hosts, origins=origins, token=token, language=settings.language),
+        streams=streams,
+        door=Door(
+            hosts=hosts,
+            origins=origins,
+            callers=callers,
+            proxies=Proxies(settings.trusted_proxies),
+            public=PublicUrl(settings.public_url),
+            language=settings.language,
+        ),
     )
 
 
 def make_server(app: App, settings: Settings) -> HTTPServer:
-    """Return the server with every limit set; main.py binds it. It believes no forwarding header."""
+    """Return the server with every limit set; main.py binds it. Of forwarding headers see `Proxies`."""
     del settings
     return HTTPServer(
         app,

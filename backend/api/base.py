@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import secrets
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
@@ -13,14 +13,16 @@ from loguru import logger
 from pydantic import BaseModel
 from tornado.web import Finish, RequestHandler
 
-from backend.api.auth import HostCheck, OriginCheck, TokenCheck
+from backend.api.auth import CallerCheck, HostCheck, OriginCheck
 from backend.api.body import read_object
 from backend.api.errors import CODES, ApiError, code_of, headers_of, known_error, not_found, payload_of
 from backend.api.language import Language, Speech, speech_of
+from backend.api.proxies import Proxies, PublicUrl
 from backend.api.query import read_query
 from backend.api.wire import JSON_TYPE, dump
 from backend.domain.errors import ShuttingDownError, is_loop_closed
 from backend.domain.text import Text
+from backend.domain.user import Caller
 
 if TYPE_CHECKING:
     from backend.services.account_service import AccountService
@@ -35,7 +37,10 @@ if TYPE_CHECKING:
     from backend.services.retention_service import RetentionService
     from backend.services.set_service import SetService
     from backend.services.system_service import SystemService
+    from backend.services.task_access import TaskAccess
     from backend.services.task_service import TaskService
+    from backend.services.user_service import UserService
+    from backend.store.audit import AuditStore
 
 T = TypeVar("T")
 Query = TypeVar("Query", bound=BaseModel)
@@ -66,6 +71,9 @@ class Services:
     events: "EventHub"
     exports: "ExportService"
     retention: "RetentionService"
+    users: "UserService"
+    access: "TaskAccess"
+    audit: "AuditStore"
     system: "SystemService"
 
 
@@ -99,7 +107,9 @@ class Door:
 
     hosts: HostCheck
     origins: OriginCheck
-    token: TokenCheck
+    callers: CallerCheck
+    proxies: Proxies
+    public: PublicUrl
     language: Language
     answering: Answering = field(default_factory=Answering)
 
@@ -108,6 +118,7 @@ class BaseHandler(RequestHandler):
     """A handler that answers errors in the envelope and sends the security headers with everything."""
 
     policy = _API_POLICY
+    _caller: Caller | None = None
 
     @property
     def services(self) -> Services:
@@ -132,9 +143,11 @@ class BaseHandler(RequestHandler):
         return speech_of(self.request.headers.get("Accept-Language", ""), self.door.language)
 
     @property
-    def caller(self) -> str:
-        """Who asks, as records say it. There is one person until there are users."""
-        return "local"
+    def caller(self) -> Caller:
+        """Who asks, once they have been let in."""
+        if self._caller is None:
+            raise RuntimeError("nobody has been let in yet")
+        return self._caller
 
     def set_default_headers(self) -> None:
         """Set what goes with every answer, errors too."""
@@ -147,17 +160,18 @@ class BaseHandler(RequestHandler):
         if "Origin" in self.request.headers:
             self._allow_origin()
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Let in who may come in. Raises ApiError."""
         self.door.answering.add(self)
         self.door.hosts.check(self.request)
         self.door.origins.check(self.request)
         if self.request.method != "OPTIONS":
             self.check_caller()
+        return None
 
     def check_caller(self) -> None:
-        """Let in who has the token or a session. Raises ApiError."""
-        self.door.token.check(self.request)
+        """Let in who has a token or a session. Raises ApiError."""
+        self._caller = self.door.callers.identify(self.request)
 
     def on_finish(self) -> None:
         """Note that the answer is out."""
@@ -244,11 +258,12 @@ class ApiHandler(BaseHandler):
         super().set_default_headers()
         self._headers["Cache-Control"] = "no-store"
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Let in who may come in; while the server leaves, nobody who would change something."""
-        super().prepare()
+        checking = super().prepare()
         if self.request.method in _WRITES and self.services.system.is_draining:
             raise ShuttingDownError
+        return checking
 
     def read_body(self) -> dict[str, Any]:
         """Return the JSON object of the request. Raises ApiError, ValidationFailedError."""
@@ -284,7 +299,7 @@ class ApiHandler(BaseHandler):
 class UnknownPathHandler(ApiHandler):
     """Every address under /api that does not exist."""
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Raise NOT_FOUND, after the checks at the door."""
         super().prepare()
         raise not_found()
@@ -293,7 +308,7 @@ class UnknownPathHandler(ApiHandler):
 class BodyTooLargeHandler(ApiHandler):
     """Takes the place of the real handler when a body is too large."""
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Raise BODY_TOO_LARGE, after the checks at the door."""
         super().prepare()
         raise ApiError("BODY_TOO_LARGE", Text("请求体超过 1 MB", "The body is larger than 1 MB"))

@@ -27,7 +27,7 @@ class FrontendHandler(BaseHandler, StaticFileHandler):
         """Let in who may come in, and everybody to the hashed files: they hold no data. A person is sent to /login."""
         if self.request.path.startswith(f"/{_ASSETS}"):
             return
-        if self._is_navigation() and not self.door.token.is_known(self.request):
+        if self._is_navigation() and not self.door.callers.is_known(self.request):
             self.set_header("Cache-Control", "no-store")
             self.redirect(f"/login?next={quote(self.request.uri or '/', safe='/')}", status=303)
             return

@@ -17,6 +17,8 @@ from backend.cli import (
     serve,
     stop,
     tasks,
+    token,
+    user,
     version,
 )
 from backend.core.logs import use_utf8
@@ -31,6 +33,8 @@ _COMMANDS = (
     config,
     db,
     backup,
+    user,
+    token,
     version,
 )
 

@@ -18,6 +18,7 @@ from backend.runner.edge import Edge
 from backend.store.accounts import AccountStore, has_sealed
 from backend.store.announcing import TaskAnnouncer
 from backend.store.artifacts import ArtifactStore
+from backend.store.audit import AuditStore
 from backend.store.challenges import ChallengeStore
 from backend.store.events import EventStore
 from backend.store.field_counts import FieldCountStore
@@ -28,6 +29,8 @@ from backend.store.schema import Schema
 from backend.store.task_queries import TaskQueries
 from backend.store.task_sets import TaskSets
 from backend.store.tasks import TaskStore
+from backend.store.tokens import TokenStore
+from backend.store.users import UserStore
 
 # There is no Valkey for Windows: the bell is kept in the process there, and rings for this process only.
 NO_VALKEY = sys.platform == "win32"
@@ -59,12 +62,15 @@ class Stores:
     artifacts: ArtifactStore
     field_counts: FieldCountStore
     retention: RetentionStore
+    users: UserStore
+    tokens: TokenStore
+    audit: AuditStore
 
     async def ensure_indexes(self) -> None:
         """Make every index that is missing."""
         for store in (
             *(self.tasks, self.events, self.items, self.frontier, self.artifacts, self.accounts),
-            *(self.field_counts, self.retention),
+            *(self.field_counts, self.retention, self.users, self.tokens, self.audit),
         ):
             await store.ensure_indexes()
 
@@ -181,6 +187,9 @@ def make_stores(
         artifacts=ArtifactStore(database, settings.data_dir / "artifacts", clock),
         field_counts=FieldCountStore(database),
         retention=RetentionStore(database),
+        users=UserStore(database, clock=clock),
+        tokens=TokenStore(database, clock=clock),
+        audit=AuditStore(database, clock=clock),
     )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import backend
 from backend.api.base import Services
-from backend.composition.stores import Stores
+from backend.composition.stores import StartError, Stores
 from backend.composition.tools import Tools
 from backend.core.clock import Clock
-from backend.core.settings import LONGEST_LEASE_S, Settings
+from backend.core.passwords import Passwords
+from backend.core.settings import LONGEST_LEASE_S, Settings, is_reachable
 from backend.crawl.executor import CrawlExecutor
 from backend.crawl.platform import CrawlTools
 from backend.domain.execution import Executor
@@ -20,6 +21,7 @@ from backend.generate.executor import GenerateExecutor
 from backend.generate.media import find_ffmpeg
 from backend.generate.provider import GenerateTools
 from backend.runner.bell import WakeBell
+from backend.runner.edge import Edge
 from backend.runner.runner import Runner, RunnerStores
 from backend.runner.shared_slots import SharedSlots
 from backend.runner.slots import Slots
@@ -34,16 +36,25 @@ from backend.services.event_hub import EventHub
 from backend.services.exports.service import ExportService
 from backend.services.item_service import ItemService
 from backend.services.platform_service import PlatformService
-from backend.services.retention_service import RetentionService
+from backend.services.retention_service import BY, RetentionService
 from backend.services.set_service import SetService
 from backend.services.system_service import BrowserState, Live, RunnerState, SystemParts, SystemService
+from backend.services.task_access import TaskAccess
 from backend.services.task_requests import Platform, TaskDefaults, TaskDrafter
 from backend.services.task_service import TaskService
+from backend.services.user_directory import UserDirectory
+from backend.services.user_service import UserService
 from backend.store.author_salt import AuthorSalt
 from backend.store.item_reads import ItemReads
 from backend.store.slots import SlotBoard
 from backend.store.stray_tasks import StrayTasks
 from backend.store.time_repair import TimeRepair
+
+_OPEN_TO_OTHERS = (
+    "其他机器可以访问本服务器，但没有设置 AUTH_TOKEN，也没有用户：请设置 AUTH_TOKEN，或运行 mediacrawer user add，"
+    "或改为 HOST=127.0.0.1 / other machines can reach this server (HOST, PUBLIC_URL or TRUSTED_PROXIES),"
+    " AUTH_TOKEN is not set and there is no user: set AUTH_TOKEN, or run mediacrawer user add, or HOST=127.0.0.1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +112,12 @@ async def open_runner(
     # A stop may come while its start waits for Redis.
     closing.push_async_callback(runner.stop)
     await runner.start()
-    accounts = AccountService(stores.accounts, tools.logins, tools.browsers, clock=clock, box=stores.box)
+    accounts = AccountService(
+        *(stores.accounts, tools.logins, tools.browsers), clock=clock, box=stores.box, audit=stores.audit
+    )
     await accounts.start()
     closing.push_async_callback(accounts.stop)
+    users = await _open_users(settings, stores, closing)
     drafter = _drafter(settings, tools, accounts)
     tasks = _task_service(clock, stores, drafter, runner, hub)
     sets = SetService(stores.tasks, stores.sets, stores.queries, cache=stores.cache, clock=clock, runner=runner)
@@ -130,6 +144,9 @@ async def open_runner(
         events=hub,
         exports=exports,
         retention=retention,
+        users=users,
+        access=TaskAccess(stores.tasks, visibility=settings.task_visibility),
+        audit=stores.audit,
         system=_system(settings, clock, stores, tools, runner, code=code),
     )
     return Running(services, runner, sweeper)
@@ -146,15 +163,32 @@ def _exports(clock: Clock, stores: Stores, tools: Tools, closing: AsyncExitStack
         children=tools.children,
         platforms={name: one.info for name, one in tools.known.items()},
         clock=clock,
+        audit=stores.audit,
     )
     closing.push_async_callback(made.stop)
     return made
 
 
+async def _open_users(settings: Settings, stores: Stores, closing: AsyncExitStack) -> UserService:
+    """Read who there is. Raises StartError where others could reach a server that asks nobody who they are."""
+    directory = UserDirectory(stores.users, stores.tokens, box=stores.box, forever=Edge().forever)
+    closing.push_async_callback(directory.stop)
+    await directory.start()
+    if directory.is_empty and settings.auth_token is None and is_reachable(settings):
+        raise StartError(_OPEN_TO_OTHERS)
+    return UserService(stores.users, stores.tokens, stores.audit, directory, passwords=Passwords())
+
+
 def _retention(settings: Settings, clock: Clock, stores: Stores, exports: ExportService) -> RetentionService:
+    async def purge(task_id: str) -> bool:
+        is_gone = await stores.tasks.hide(task_id)
+        if is_gone:
+            await stores.audit.add("task.purged", by=BY, subject=task_id)
+        return is_gone
+
     return RetentionService(
         *(stores.retention, settings.retention_days),
-        purge=stores.tasks.hide,
+        purge=purge,
         is_reading=lambda: exports.live > 0,
         data_dir=settings.data_dir,
         clock=clock,
@@ -230,6 +264,7 @@ def _task_service(clock: Clock, stores: Stores, drafter: TaskDrafter, runner: Ru
         runner=runner,
         hub=hub,
         challenges=stores.challenges,
+        audit=stores.audit,
     )
 
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 import stat
@@ -39,6 +40,7 @@ class SecretBox:
         if (key is None) == (problem is None):
             raise ValueError("a box has a key or a problem")
         self._cipher = None if key is None else AESGCM(key)
+        self._derivation_key = None if key is None else hashlib.sha256(b"mediacrawer derivation 1" + key).digest()
         self._key_id = b"" if key is None else hashlib.sha256(b"mediacrawer key id 1" + key).digest()[:_KEY_ID_BYTES]
         self.problem = problem
 
@@ -59,6 +61,11 @@ class SecretBox:
         except InvalidTag:
             raise SecretsKeyError("SECRET_DAMAGED", _DAMAGED, advice=_DAMAGED_ADVICE) from None
 
+    def derived(self, purpose: str) -> bytes:
+        """Return a key of its own for `purpose`, the same at every start. Raises SecretsKeyError."""
+        self._ready()
+        return hmac.digest(self._derivation_key or b"", purpose.encode(), "sha256")
+
     def is_mine(self, sealed: bytes) -> bool:
         """Tell whether a value was sealed with this key."""
         return self._cipher is not None and sealed.startswith(_FORMAT + self._key_id)
@@ -67,6 +74,11 @@ class SecretBox:
         if self._cipher is None:
             raise self.problem or SecretsKeyError("SECRETS_KEY_MISSING", _MISSING, advice=_MISSING_ADVICE)
         return self._cipher
+
+
+def no_key_error() -> SecretsKeyError:
+    """Return what is to be raised where a key would be needed and there is none."""
+    return SecretsKeyError("SECRETS_KEY_MISSING", _MISSING, advice=_MISSING_ADVICE)
 
 
 def open_box(data_dir: Path, *, has_sealed: bool) -> SecretBox:

@@ -68,6 +68,17 @@ def matching(pattern: re.Pattern[str], problem: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def matching_one(pattern: re.Pattern[str], problem: str) -> AfterValidator:
+    """Return a check that a value matches, a slash at its end aside."""
+
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value.rstrip("/")):
+            raise ValueError(problem)
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
 def check_token(token: SecretStr) -> SecretStr:
     """Refuse a token that is short or cannot travel in a header."""
     value = token.get_secret_value()

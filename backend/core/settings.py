@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -35,6 +35,7 @@ from backend.core.setting_types import (
     check_crash_point,
     check_token,
     matching,
+    matching_one,
     read_networks,
     read_rules,
     setting,
@@ -50,6 +51,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "is_loopback",
+    "is_reachable",
     "load_settings",
     "log_file_of",
     "secret_values",
@@ -70,7 +72,7 @@ class Settings(BaseSettings):
 
     host: str = setting(
         "127.0.0.1",
-        "Address the server listens on; anything but loopback needs AUTH_TOKEN.",
+        "Address the server listens on; anything but loopback needs AUTH_TOKEN or users.",
         allowed="an IP address or a host name",
         min_length=1,
     )
@@ -104,7 +106,9 @@ class Settings(BaseSettings):
         allowed="auto, memory",
     )
     auth_token: Annotated[SecretStr, AfterValidator(check_token)] | None = setting(
-        None, "Token every request must carry.", allowed="8 or more characters, ASCII, no spaces"
+        None,
+        "Token that opens everything, as an admin; once set, nobody gets in but with it or as a user.",
+        allowed="8 or more characters, ASCII, no spaces",
     )
     allowed_hosts: Annotated[
         tuple[str, ...], BeforeValidator(split_commas), matching(HOST_NAME, "is not a host name")
@@ -115,6 +119,21 @@ class Settings(BaseSettings):
             "Origins whose pages may call the API besides the server's own.",
             allowed="https://name[:port], comma between",
         )
+    )
+    public_url: Annotated[str, matching_one(ORIGIN, "is not an origin")] | None = setting(
+        None,
+        "Where people reach this server through a proxy: its host is answered, and its cookies are secure with https.",
+        allowed="https://name[:port]",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(read_networks)] = setting(
+        (),
+        "Proxies believed about X-Forwarded-For and X-Forwarded-Proto; nobody else is.",
+        allowed="addresses or networks such as 127.0.0.1 or 172.16.0.0/12, comma between",
+    )
+    task_visibility: Literal["team", "own"] = setting(
+        "team",
+        "team: everybody who may call sees all tasks; own: members see the tasks they made, admins all.",
+        allowed="team, own",
     )
     allow_private_networks: Annotated[tuple[Network, ...], BeforeValidator(read_networks)] = setting(
         (),
@@ -270,16 +289,18 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.auth_token is None and not is_loopback(self.host):
-            raise ValueError(
-                f"HOST={self.host!r} is reachable from other machines and AUTH_TOKEN is not set; "
-                "set AUTH_TOKEN, or HOST=127.0.0.1"
-            )
         if self.crash_point is not None and self.app_env != "test":
             raise ValueError("CRASH_POINT makes this process die on purpose and is for tests only; unset it")
         if self.stores == "memory" and (self.mongodb_url or self.redis_url):
             raise ValueError("STORES=memory contradicts MONGODB_URL or REDIS_URL; unset one of them")
         return self
+
+
+def is_reachable(settings: Settings) -> bool:
+    """Whether others than this machine can reach the server: bound so, or through a proxy."""
+    public = None if settings.public_url is None else urlsplit(settings.public_url).hostname
+    is_public = public is not None and not is_loopback(public)
+    return is_public or bool(settings.trusted_proxies) or not is_loopback(settings.host)
 
 
 def is_loopback(host: str) -> bool:

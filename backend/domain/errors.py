@@ -5,7 +5,7 @@ MediaCrawerError
 |   |-- ValidationFailedError   names the fields
 |   |-- TaskNotFoundError, NotFoundError, UnknownPlatformError, UnknownTypeError
 |   |-- StateConflictError, IdempotencyConflictError, PlatformUnavailableError
-|   |-- BadCursorError, FilterRequiredError, NameTakenError
+|   |-- BadCursorError, FilterRequiredError, NameTakenError, ForbiddenError
 |   |-- SecretsKeyError         what is sealed cannot be opened here; a StateConflictError
 |   `-- BusyError               as many are at it as may be
 |-- StoreUnavailableError       MongoDB does not answer
@@ -110,6 +110,12 @@ class NameTakenError(RequestError):
     """Another one has this name."""
 
     name = "NAME_TAKEN"
+
+
+class ForbiddenError(RequestError):
+    """The caller is known, and may not do this."""
+
+    name = "FORBIDDEN"
 
 
 class IdempotencyConflictError(RequestError):

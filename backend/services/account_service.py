@@ -26,6 +26,7 @@ from backend.services.account_cookies import read_cookies
 from backend.services.account_logins import Login, LoginDesk, LoginLimits
 from backend.store.accounts import AccountStore
 from backend.store.accounts import Login as StoredLogin
+from backend.store.audit import AuditStore
 
 _FIRST_LABEL = "默认账号"
 _IN_USE = Text("这个账号正在登录或检查中", "This account is being logged in or checked")
@@ -61,6 +62,7 @@ class AccountService:
         clock: Clock,
         box: SecretBox,
         limits: LoginLimits | None = None,
+        audit: AuditStore | None = None,
     ) -> None:
         """`flows` are the logins that platforms offer, by platform."""
         self._accounts = accounts
@@ -69,6 +71,7 @@ class AccountService:
         self._clock = clock
         self._box = box
         self._limits = limits or LoginLimits()
+        self._audit = audit
         self._checking: set[str] = set()
         self._defaults: dict[str, Account] = {}
         self.desk = LoginDesk(flows, browsers, clock=clock, keep=self._keep, limits=self._limits)
@@ -137,6 +140,7 @@ class AccountService:
         login = None if cookies is None else _given(read_cookies(cookies, flow), flow)
         state = AuthState.MISSING if login is None else AuthState.UNKNOWN
         made = await self._accounts.create(platform, label, by=by, login=login, state=state)
+        await self._record("created", made, by=by)
         logger.info("🔑 账号已添加: {} {} by {}", platform, made.account_id, by)
         await self.refresh()
         return await self._view(made)
@@ -154,6 +158,7 @@ class AccountService:
             account = await self._accounts.put_login(
                 account_id, login, what="cookies_set", by=by, state=AuthState.UNKNOWN
             )
+            await self._record("cookies_set", account, by=by)
             logger.info("🔑 账号的 Cookie 已替换: {} by {}", account_id, by)
         if label is not None and label != account.label:
             account = await self._accounts.rename(account_id, label, by=by)
@@ -171,8 +176,14 @@ class AccountService:
         self._refuse_when_busy(account)
         await self._browsers.remove_profile(account.platform, account.profile)
         await self._accounts.remove(account_id)
+        await self._record("removed", account, by=by)
         logger.info("🔑 账号已删除: {} {} by {}", account.platform, account_id, by)
         await self.refresh()
+
+    async def _record(self, what: str, account: Account, *, by: str) -> None:
+        if self._audit is not None:
+            detail = f"{account.platform} {account.label}"
+            await self._audit.add(f"account.{what}", by=by, subject=account.account_id, detail=detail)
 
     # -- checking and logging in ---------------------------------------------------------------------------------
 

@@ -50,11 +50,11 @@ class ArtifactService:
         """
         artifact = await self._artifacts.get(artifact_id)
         if artifact is None:
-            raise _not_found(artifact_id)
+            raise no_such_file(artifact_id)
         path = self._artifacts.path_of(artifact)
         size_bytes = await in_thread(lambda: _size_of(path))
         if size_bytes is None:
-            raise _not_found(artifact_id, advice=_ELSEWHERE)
+            raise no_such_file(artifact_id, advice=_ELSEWHERE)
         return StoredFile(artifact, path, size_bytes)
 
 
@@ -70,7 +70,8 @@ async def file_chunks(path: Path, start: int, end: int) -> AsyncGenerator[bytes,
         file.close()
 
 
-def _not_found(artifact_id: str, *, advice: Text | None = None) -> NotFoundError:
+def no_such_file(artifact_id: str, *, advice: Text | None = None) -> NotFoundError:
+    """Return what is said of a file that is not there, or not there for this caller."""
     return NotFoundError(Text(f"文件不存在: {artifact_id}", f"No such file: {artifact_id}"), advice=advice)
 
 

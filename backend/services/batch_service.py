@@ -87,6 +87,7 @@ class BatchService:
         entries: Sequence[Entry],
         read: Callable[[Entry], TaskRequest],
         *,
+        by: str = "local",
         batch_title: str | None = None,
         idempotency_key: str | None = None,
         require_available: bool = False,
@@ -100,13 +101,14 @@ class BatchService:
 
         def draft(entry: Entry) -> Draft:
             try:
-                return self._drafter.draft(read(entry), require_available=require_available)
+                drafted = self._drafter.draft(read(entry), require_available=require_available)
             except RequestError as error:
                 return error
+            return replace(drafted, created_by=by)
 
         drafts = await self._turns.map(draft, entries)
         good = {index: one for index, one in enumerate(drafts) if isinstance(one, NewTask)}
-        call = await self._call_of(drafts, batch_title, idempotency_key)
+        call = await self._call_of(drafts, batch_title, idempotency_key, by=by)
         try:
             made = await self._store_all(call, good)
         except StoreUnavailableError as error:
@@ -117,13 +119,14 @@ class BatchService:
         is_replay = bool(made) and all(not isinstance(one, RequestError) and one[1] for one in made.values())
         return Batch(call.batch_id, items, is_replay)
 
-    async def _call_of(self, drafts: Sequence[Draft], title: str | None, key: str | None) -> _Call:
+    async def _call_of(self, drafts: Sequence[Draft], title: str | None, key: str | None, *, by: str) -> _Call:
         if key is None:
             return _Call(f"b_{secrets.token_hex(10)}", title)
         hashes = await self._turns.map(lambda one: body_hash(one) if isinstance(one, NewTask) else "-", drafts)
         whole = hashlib.sha256("\n".join([title or "", *hashes]).encode()).hexdigest()
-        # The same for a repeat, which must answer with the same id.
-        return _Call(f"b_{hashlib.sha256(key.encode()).hexdigest()[:20]}", title, key, whole)
+        # The same for a repeat, which must answer with the same id; a key is its caller's own.
+        own_key = key if by == "local" else f"{by} {key}"
+        return _Call(f"b_{hashlib.sha256(own_key.encode()).hexdigest()[:20]}", title, key, whole)
 
     async def _store_all(self, call: _Call, good: Mapping[int, NewTask]) -> dict[int, Made]:
         if call.key is not None and good:

@@ -17,7 +17,7 @@ from loguru import logger
 from backend.core.clock import Clock
 from backend.core.event_log import KEPT, EventLog, EventSubscription, Position, Tail, Told
 from backend.domain.errors import CacheUnavailableError
-from backend.domain.event import TaskEvent
+from backend.domain.event import TaskChanged, TaskEvent
 from backend.store.event_payloads import event_of
 
 Forever = Callable[[str, Callable[[], Awaitable[object]]], Awaitable[object]]
@@ -34,11 +34,12 @@ _EPOCHS_KNOWN = 8
 class Happening:
     """One event. `frames` is for whoever shows it: made once, for all readers."""
 
-    __slots__ = ("_event", "_told", "frames")
+    __slots__ = ("_event", "_maker", "_told", "frames")
 
     def __init__(self, told: Told) -> None:
         self._told = told
         self._event: TaskEvent | None = None
+        self._maker: str | None = None
         self.frames: dict[str, bytes] = {}
 
     @property
@@ -47,6 +48,16 @@ class Happening:
         if self._event is None:
             self._event = event_of(self._told.subject, self._told.payload)
         return self._event
+
+    @property
+    def maker(self) -> str | None:
+        """Who made the task that changed; None for what is told in passing."""
+        if self._maker is None:
+            event = self.event
+            self._maker = event.task.created_by if isinstance(event, TaskChanged) else ""
+            if self.frames:
+                self.let_go()
+        return self._maker or None
 
     def let_go(self) -> None:
         """Keep the bytes only: read, an event takes ten times as many blocks of memory, and thousands are kept."""

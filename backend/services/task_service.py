@@ -28,6 +28,7 @@ from backend.runner.run import Run
 from backend.runner.runner import Runner
 from backend.services.event_hub import EventHub
 from backend.services.task_requests import TaskDrafter, TaskRequest, body_hash
+from backend.store.audit import AuditStore
 from backend.store.challenges import ChallengeStore
 from backend.store.events import EventStore, LogPage
 from backend.store.task_queries import TaskPage, TaskQueries, TaskQuery
@@ -70,10 +71,12 @@ class TaskService:
         runner: Runner,
         hub: EventHub | None = None,
         challenges: ChallengeStore | None = None,
+        audit: AuditStore | None = None,
     ) -> None:
         """Without a hub, changes are looked for; without `challenges`, the sweeper removes what people were shown."""
         self._hub = hub
         self._challenges = challenges
+        self._audit = audit
         self._tasks = tasks
         self._queries = queries
         self._events = events
@@ -95,14 +98,19 @@ class TaskService:
     # -- create and run ------------------------------------------------------------------------------------------
 
     async def create_task(
-        self, request: TaskRequest, *, idempotency_key: str | None = None, require_available: bool = False
+        self,
+        request: TaskRequest,
+        *,
+        by: str = "local",
+        idempotency_key: str | None = None,
+        require_available: bool = False,
     ) -> Created:
         """Store a task and schedule it on the server's own loop; a manual one waits for `start`.
 
         Raises the errors of `TaskDrafter.draft`, IdempotencyConflictError and StoreUnavailableError.
         """
         new = self._drafter.draft(request, require_available=require_available)
-        new = replace(new, idempotency_key=idempotency_key, body_hash=body_hash(new))
+        new = replace(new, created_by=by, idempotency_key=idempotency_key, body_hash=body_hash(new))
         try:
             return await self._store_and_schedule(new)
         except StoreUnavailableError as error:
@@ -282,10 +290,13 @@ class TaskService:
         )
         return (await self._store_and_schedule(new)).task
 
-    async def purge(self, task_id: str) -> None:
+    async def purge(self, task_id: str, *, by: str) -> None:
         """Remove an ended task with its results: hidden at once. Raises TaskNotFoundError, StateConflictError."""
         if not await self._tasks.hide(task_id):
             raise _conflict(await self.get(task_id))
+        logger.info("🗑️ 任务已删除: {} by {}", task_id, by)
+        if self._audit is not None:
+            await self._audit.add("task.purged", by=by, subject=task_id)
 
     # -- below ---------------------------------------------------------------------------------------------------
 

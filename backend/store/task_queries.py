@@ -37,6 +37,7 @@ _FILTERED: Mapping[str, Keys] = {
     "batch_id": [("batch_id", ASCENDING), *_NEWEST],
     "schedule_id": [("schedule_id", ASCENDING), *_NEWEST],
     "labels": [("labels", ASCENDING), *_NEWEST],
+    "created_by": [("created_by", ASCENDING), *_NEWEST],
     "platform": [("platform", ASCENDING), ("status", ASCENDING), *_NEWEST],
     "status": [("status", ASCENDING), *_NEWEST],
     "kind": [("kind", ASCENDING), *_NEWEST],
@@ -49,7 +50,7 @@ _SORTED: Mapping[str, Keys] = {
 # What the queries below lean on, with the filter of partial ones; `TaskStore.ensure_indexes` makes them.
 INDEXES: Sequence[tuple[Keys, Mapping[str, Any] | None]] = (
     *((keys, None) for keys in _SORTED.values()),
-    *((_FILTERED[name], None) for name in ("platform", "status", "kind")),
+    *((_FILTERED[name], None) for name in ("created_by", "platform", "status", "kind")),
     *((_FILTERED[name], {name: _SOME}) for name in ("batch_id", "schedule_id", "labels")),
 )
 # What a list does not show, and what only the lifecycle reads.
@@ -62,7 +63,10 @@ _FACETS_MAX_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """Which tasks, in which order, from where on. Filters that are None or empty do not filter."""
+    """Which tasks, in which order, from where on. Filters that are None or empty do not filter.
+
+    `only_by` is what the caller is held to, whatever they ask for.
+    """
 
     statuses: tuple[TaskStatus, ...] = ()
     kind: TaskKind | None = None
@@ -76,6 +80,7 @@ class TaskQuery:
     created_from: datetime | None = None
     created_to: datetime | None = None
     schedule_id: str | None = None
+    only_by: str | None = None
     sort: str = "-created_at"
     cursor: str | None = None
     limit: int = 50
@@ -214,7 +219,11 @@ def _filter(query: TaskQuery) -> Document:
         "created_by": query.created_by,
         "schedule_id": query.schedule_id,
     }
-    return wanted | {name: value for name, value in exact.items() if value is not None}
+    wanted |= {name: value for name, value in exact.items() if value is not None}
+    if query.only_by is not None:
+        is_theirs = query.created_by in (None, query.only_by)
+        wanted["created_by"] = query.only_by if is_theirs else {"$in": []}
+    return wanted
 
 
 def _index_for(query: TaskQuery, wanted: Document) -> Keys:

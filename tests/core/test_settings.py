@@ -8,6 +8,7 @@ from backend.core.settings import (
     ROOT,
     Settings,
     SettingsError,
+    is_reachable,
     load_settings,
     secret_values,
     vendor_environ,
@@ -172,17 +173,38 @@ def test_taskiq_is_refused_with_the_reason(no_file: Path) -> None:
         load_settings({"EXECUTION_ENGINE": "taskiq"}, no_file)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "server.example"])
-def test_other_machines_need_a_token(no_file: Path, host: str) -> None:
-    with pytest.raises(SettingsError, match=r"set AUTH_TOKEN, or HOST=127\.0\.0\.1"):
-        load_settings({"HOST": host}, no_file)
+@pytest.mark.parametrize(
+    "environ",
+    [
+        *({"HOST": host} for host in ("0.0.0.0", "::", "192.168.1.5", "server.example")),
+        *({"PUBLIC_URL": "https://media.example"}, {"TRUSTED_PROXIES": "127.0.0.1"}),
+    ],
+)
+def test_others_can_reach_a_server_that_is_bound_or_named_so(no_file: Path, environ: dict[str, str]) -> None:
+    assert is_reachable(load_settings(environ, no_file))
 
-    assert load_settings({"HOST": host, "AUTH_TOKEN": "x" * 16}, no_file).host == host
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        *({"HOST": host} for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost")),
+        {"PUBLIC_URL": "http://localhost:8888/"},
+    ],
+)
+def test_nobody_else_can_reach_a_server_on_loopback(no_file: Path, environ: dict[str, str]) -> None:
+    assert not is_reachable(load_settings(environ, no_file))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
-def test_loopback_needs_no_token(no_file: Path, host: str) -> None:
-    assert load_settings({"HOST": host}, no_file).auth_token is None
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("PUBLIC_URL", url) for url in ("media.example", "ftp://media.example", "https://media.example/path")),
+        *(("TRUSTED_PROXIES", "10.0.0.1/8"), ("TRUSTED_PROXIES", "caddy"), ("TASK_VISIBILITY", "some")),
+    ],
+)
+def test_what_is_said_of_the_outside_is_checked(no_file: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load_settings({name: value}, no_file)
 
 
 def test_memory_stores_beside_a_url_are_refused(no_file: Path) -> None:

@@ -330,11 +330,11 @@ async def test_purge_hides_an_ended_task_and_refuses_another(office: Office) -> 
     ended = await office.ended(await office.create())
     running = await office.hanging()
 
-    await office.service.purge(ended.task_id)
+    await office.service.purge(ended.task_id, by="local")
     with pytest.raises(TaskNotFoundError):
         await office.service.get(ended.task_id)
     with pytest.raises(StateConflictError):
-        await office.service.purge(running.task_id)
+        await office.service.purge(running.task_id, by="local")
 
 
 # -- slots -------------------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ class AccountsHandler(ApiHandler):
         self.read_query(NoQuery)
         body = read_body(AccountCreate, self.read_body())
         cookies = None if body.cookies is None else body.cookies.get_secret_value()
-        made = await self.services.accounts.create(body.platform, body.label, cookies=cookies, by=self.caller)
+        made = await self.services.accounts.create(body.platform, body.label, cookies=cookies, by=self.caller.name)
         self.write_data({**account_out(made)}, _ADDED)
 
 
@@ -76,14 +76,14 @@ class AccountHandler(ApiHandler):
             label=body.label,
             cookies=None if body.cookies is None else body.cookies.get_secret_value(),
             is_default=body.is_default is True,
-            by=self.caller,
+            by=self.caller.name,
         )
         self.write_data({**account_out(changed)}, _CHANGED)
 
     async def delete(self, account_id: str) -> None:
         """Remove it with its session and its browser's profile."""
         self.read_query(NoQuery)
-        await self.services.accounts.remove(account_id, by=self.caller)
+        await self.services.accounts.remove(account_id, by=self.caller.name)
         self.write_data({"account_id": account_id, "deleted": True}, _REMOVED)
 
     def on_connection_close(self) -> None:
@@ -109,7 +109,9 @@ class LoginHandler(ApiHandler):
         """Begin it; follow it with GET, or it is ended soon."""
         self.read_query(NoQuery)
         body = read_body(LoginStart, self.read_body() if self.request.body else {})
-        login = await self.services.accounts.log_in(platform, account=body.account, label=body.label, by=self.caller)
+        login = await self.services.accounts.log_in(
+            platform, account=body.account, label=body.label, by=self.caller.name
+        )
         self.write_data({**login_out(login, self.speech)}, _OPENED)
 
     async def delete(self, platform: str) -> None:

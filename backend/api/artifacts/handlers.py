@@ -8,7 +8,7 @@ from backend.api.disposition import disposition
 from backend.api.openapi import Operation, Route
 from backend.api.query import QueryModel
 from backend.domain.generation import Artifact
-from backend.services.artifact_service import StoredFile
+from backend.services.artifact_service import StoredFile, no_such_file
 
 # A file of ours may be a page of somebody's: opened alone it gets no origin, no script and no network.
 _POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
@@ -32,6 +32,8 @@ class ArtifactHandler(ApiHandler):
         """Send the file, or the range asked for."""
         query = self.read_query(ArtifactQuery)
         file = await self.services.artifacts.file(artifact_id)
+        if not await self.services.access.sees(file.artifact.task_id, self.caller):
+            raise no_such_file(artifact_id)
         self._describe(file.artifact, is_download=query.download)
         if self.check_etag_header():
             self.set_status(304)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from tornado.iostream import StreamClosedError
@@ -67,7 +68,7 @@ class TaskExportHandler(ExportHandler, TaskPartHandler):
         """Send them in the order they were first seen."""
         query = self.read_query(ExportQuery)
         task = await self.find_task(task_id)
-        await self.send_export(export_of_task(query, task, speech=self.speech, by=self.caller))
+        await self.send_export(export_of_task(query, task, speech=self.speech, by=self.caller.name))
 
 
 class ItemsExportHandler(ExportHandler):
@@ -76,7 +77,9 @@ class ItemsExportHandler(ExportHandler):
     async def get(self) -> None:
         """Send those that match, task by task."""
         query = self.read_query(ItemsExportQuery)
-        await self.send_export(export_of_items(query, speech=self.speech, by=self.caller))
+        request = export_of_items(query, speech=self.speech, by=self.caller.name)
+        scope = replace(request.scope, query=self.services.access.seen(request.scope.query, self.caller))
+        await self.send_export(replace(request, scope=scope))
 
 
 def _operation(summary: str, query: type[QueryModel], *errors: str) -> Operation:

@@ -1,15 +1,15 @@
-"""`/login` and `/logout`: pages for people, no part of the API; they exchange AUTH_TOKEN for a session cookie."""
+"""`/login` and `/logout`: pages for people. A name with its password gives a session, and so does AUTH_TOKEN."""
 
 import re
 from typing import Any
 
 from tornado.routing import URLSpec
 
-from backend.api.base import BaseHandler
 from backend.api.errors import ApiError, code_of, headers_of, known_error
+from backend.api.login.cookies import SessionCookies
 from backend.api.login.page import LOGIN_POLICY, render_detour, render_form
-from backend.api.sessions import LIFETIME, SESSION_COOKIE, XSRF_COOKIE
 from backend.domain.text import Text
+from backend.domain.user import MAX_NAME_CHARS
 
 MAX_FORM_BYTES = 4_096
 MAX_NEXT_CHARS = 2_000
@@ -24,8 +24,8 @@ def local_path(address: str) -> str:
     return address if len(address) <= MAX_NEXT_CHARS and _LOCAL_PATH.fullmatch(address) else "/"
 
 
-class LoginBase(BaseHandler):
-    """A page that needs no token; the Host and Origin checks stay."""
+class LoginBase(SessionCookies):
+    """A page that needs no session; the Host and Origin checks stay."""
 
     policy = LOGIN_POLICY
 
@@ -36,9 +36,6 @@ class LoginBase(BaseHandler):
         # With no-referrer browsers send a form with `Origin: null`, which the Origin check refuses.
         self._headers["Referrer-Policy"] = "same-origin"
 
-    def check_caller(self) -> None:
-        """Let everybody in: who has no token comes here for one."""
-
 
 class LoginHandler(LoginBase):
     """The form, and what it sends."""
@@ -46,23 +43,24 @@ class LoginHandler(LoginBase):
     def get(self) -> None:
         """Show the form to those who need it; send the others on."""
         next_path = local_path(self.get_query_argument("next", "/"))
-        if self.door.token.is_known(self.request):
+        if self.door.callers.is_known(self.request):
             self.redirect(next_path, status=303)
         elif self.request.headers.get("Sec-Fetch-Site") == "cross-site":
             # Behind a link of another site browsers hold SameSite=Strict cookies back: one step of our own brings them.
             self._finish_page(render_detour(self.speech, next_path=next_path))
         else:
-            self._finish_page(render_form(self.speech, next_path=next_path))
+            self._finish_page(self._form(next_path))
 
-    def post(self) -> None:
-        """Give a session for the right token."""
+    async def post(self) -> None:
+        """Give a session for a name with its password, or for AUTH_TOKEN."""
         self._check_form()
-        sessions = self.door.token.sessions
-        if sessions is not None:
-            self.door.token.check_token(self._field("token").strip(), self.request)
-            session = sessions.issue()
-            self._give_cookie(SESSION_COOKIE, session, is_hidden=True)
-            self._give_cookie(XSRF_COOKIE, sessions.xsrf_of(session), is_hidden=False)
+        callers = self.door.callers
+        if self._field("name") and not callers.is_open:
+            self.give_session(await callers.log_in(self._field("name"), self._field("password"), self.request))
+        else:
+            opened = callers.open_session(self._field("token").strip(), self.request)
+            if opened is not None:
+                self.give_session(opened)
         self.redirect(local_path(self._field("next")), status=303)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -74,7 +72,18 @@ class LoginHandler(LoginBase):
         self.set_status(code_of(error) // 100)
         for name, value in headers_of(error).items():
             self.set_header(name, value)
-        self._finish_page(render_form(self.speech, next_path=local_path(self._field("next")), problem=error.message))
+        self._finish_page(self._form(local_path(self._field("next")), error.message))
+
+    def _form(self, next_path: str, problem: Text | None = None) -> str:
+        callers = self.door.callers
+        return render_form(
+            self.speech,
+            next_path=next_path,
+            problem=problem,
+            with_names=callers.has_users,
+            with_token=callers.token.is_set,
+            name=self._field("name")[:MAX_NAME_CHARS] if self.request.method == "POST" else "",
+        )
 
     def _check_form(self) -> None:
         if len(self.request.body) > MAX_FORM_BYTES:
@@ -85,27 +94,20 @@ class LoginHandler(LoginBase):
     def _field(self, name: str) -> str:
         return self.request.body_arguments.get(name, [b""])[-1].decode(errors="replace")
 
-    def _give_cookie(self, name: str, value: str, *, is_hidden: bool) -> None:
-        max_age_s = int(LIFETIME.total_seconds())
-        self.set_cookie(name, value, max_age=max_age_s, httponly=is_hidden, secure=self._is_https(), samesite="Strict")
-
-    def _is_https(self) -> bool:
-        # Behind a proxy that ends TLS only the page's Origin, already checked, tells what the browser sees.
-        seen = self.request.headers.get("Origin", "").lower()
-        return self.request.protocol == "https" or seen == f"https://{self.request.host}".lower()
-
     def _finish_page(self, page: str) -> None:
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(page)
 
 
 class LogoutHandler(LoginBase):
-    """The end of a session in this browser; a copy of its cookie stays good until it ends or AUTH_TOKEN changes."""
+    """The end of a session in this browser.
+
+    A copy of its cookie stays good until it ends by itself, or all end with another password or AUTH_TOKEN.
+    """
 
     def post(self) -> None:
         """Clear both cookies. A page of another site cannot: the Origin check refuses it."""
-        for name in (SESSION_COOKIE, XSRF_COOKIE):
-            self.clear_cookie(name, samesite="Strict")
+        self.take_session()
         self.redirect("/login", status=303)
 
 

@@ -23,6 +23,7 @@ from backend.api.stream.frames import (
 from backend.api.stream.readers import FrameLog, Made, Reader, Shown
 from backend.api.stream.schemas import SystemEventData
 from backend.core.clock import Clock
+from backend.domain.user import Caller
 from backend.services.event_hub import EventHub, Happening, ResyncReason
 
 MAX_READERS = 2_000
@@ -98,11 +99,16 @@ class Broadcast:
             task.cancel()
             await asyncio.wait({task})
 
+    def part_from(self, may_stay: Callable[[Caller], bool]) -> None:
+        """End the streams of those who may be here no more."""
+        for reader in [one for one in self._readers if not may_stay(one.caller)]:
+            self._end(reader)
+
     async def _write_missed(self, reader: Reader, missed: Sequence[Happening]) -> None:
         words = self._system if not SYSTEM_TOPICS.isdisjoint(reader.topics) else b""
         for start in range(0, len(missed), _READERS_AT_ONCE):
             group = missed[start : start + _READERS_AT_ONCE]
-            wanted = [one for one in group if not topics_of(one).isdisjoint(reader.topics)]
+            wanted = [one for one in group if not topics_of(one).isdisjoint(reader.topics) and reader.sees(one)]
             words += b"".join(event_frame(one, reader.speech) for one in wanted)
             if words:
                 async with asyncio.timeout(_STALLED_S):

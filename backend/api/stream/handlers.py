@@ -27,6 +27,7 @@ class StreamHandler(ApiHandler):
     async def get(self) -> None:
         """Open a stream; it ends when the reader leaves, is too slow, or the server stops."""
         query = self.read_query(StreamQuery)
+        await self._refuse_hidden(query.topics)
         self._refuse_when_full()
         # The header first: a browser that connects again by itself still has the `after` it began with.
         cursor = self.request.headers.get("Last-Event-ID", "")[:_MAX_CURSOR_CHARS] or query.after
@@ -38,9 +39,17 @@ class StreamHandler(ApiHandler):
 
     async def head(self) -> None:  # type: ignore[override]
         """Answer with the headers; there is nothing to follow."""
-        self.read_query(StreamQuery)
+        query = self.read_query(StreamQuery)
+        await self._refuse_hidden(query.topics)
         self._refuse_when_full()
         self._say_what_comes()
+
+    async def _refuse_hidden(self, topics: tuple[str, ...]) -> None:
+        """Raise TaskNotFoundError for a task that the caller may not see."""
+        if self.services.access.sees_all(self.caller):
+            return
+        for task_id in {topic.partition(":")[2] for topic in topics} - {""}:
+            await self.services.access.check(task_id, self.caller, is_change=False)
 
     def _refuse_when_full(self) -> None:
         if self.services.system.is_draining or self.streams.is_closed:
@@ -62,7 +71,8 @@ class StreamHandler(ApiHandler):
         self.door.answering.remove(self)
         self.application.log_request(self)
         is_chunked = self.request.version == "HTTP/1.1"
-        return Reader(self.detach(), topics, self.speech, is_chunked)
+        only_by = None if self.services.access.sees_all(self.caller) else self.caller.name
+        return Reader(self.detach(), topics, self.speech, is_chunked, self.caller, only_by)
 
 
 ROUTES = (
@@ -74,7 +84,7 @@ ROUTES = (
                 "Follow tasks live, as Server-Sent Events; the schema is that of the events' data",
                 StreamEventData,
                 query=StreamQuery,
-                errors=("SHUTTING_DOWN", "RATE_LIMITED"),
+                errors=("TASK_NOT_FOUND", "SHUTTING_DOWN", "RATE_LIMITED"),
                 headers={"Last-Event-ID": "As `after`, and before it; a browser sends it when it connects again"},
                 is_bare=True,
                 media_type="text/event-stream",

@@ -8,6 +8,7 @@ from tornado.iostream import IOStream
 
 from backend.api.language import Speech
 from backend.api.stream.frames import event_frame
+from backend.domain.user import LOCAL, Caller
 from backend.services.event_hub import Happening
 
 MAX_FRAMES = 2_000
@@ -24,8 +25,10 @@ class Shown:
     words: bytes = b""
 
     def is_for(self, reader: "Reader") -> bool:
-        """Whether a reader follows any of its topics."""
-        return self.topics is None or not self.topics.isdisjoint(reader.topics)
+        """Whether a reader follows any of its topics, and may see it."""
+        if self.topics is not None and self.topics.isdisjoint(reader.topics):
+            return False
+        return self.happening is None or reader.sees(self.happening)
 
     @property
     def size_bytes(self) -> int:
@@ -45,6 +48,9 @@ class Reader:
     topics: frozenset[str]
     speech: Speech
     is_chunked: bool
+    caller: Caller = LOCAL
+    # With TASK_VISIBILITY=own a member follows what they made.
+    only_by: str | None = None
     position: int = 0
     beat_at: float = 0.0
     written_at: float = 0.0
@@ -58,9 +64,13 @@ class Reader:
         return self.is_replaying or (self.writing is not None and not self.writing.done())
 
     @property
-    def wants(self) -> tuple[frozenset[str], str, bool]:
+    def wants(self) -> "Wants":
         """What readers with the same bytes have in common."""
-        return (self.topics, self.speech.record, self.is_chunked)
+        return (self.topics, self.speech.record, self.is_chunked, self.only_by)
+
+    def sees(self, happening: Happening) -> bool:
+        """Whether an event is for its eyes; topics of one task were looked at when it came."""
+        return self.only_by is None or happening.maker in {None, self.only_by}
 
     def framed(self, words: bytes) -> bytes:
         """Return bytes as this connection carries them."""
@@ -68,7 +78,8 @@ class Reader:
 
 
 # Bytes for all readers of one kind at one place, and their place after these.
-Made = dict[tuple[tuple[frozenset[str], str, bool], int], tuple[bytes, int]]
+Wants = tuple[frozenset[str], str, bool, str | None]
+Made = dict[tuple[Wants, int], tuple[bytes, int]]
 
 
 @dataclass(slots=True)

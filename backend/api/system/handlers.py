@@ -1,6 +1,8 @@
 """`/system`, `/health`, the description of the API and its page."""
 
 import os
+from collections.abc import Awaitable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +23,7 @@ from backend.api.system.schemas import (
 )
 from backend.core.settings import is_loopback
 from backend.domain.text import Text
+from backend.domain.user import LOCAL
 
 _UNAVAILABLE = 503
 
@@ -32,19 +35,26 @@ class SystemHandler(ApiHandler):
         """Say what it is, how it is, and what it holds."""
         self.read_query(NoQuery)
         system = self.services.system
-        about, health = await system.about(), await system.health()
-        self.write_data(system_out(about, health, system.live(), self.speech, lag_ms=system.lag_ms))
+        about, health, live = await system.about(), await system.health(), system.live()
+        if not self.services.access.sees_all(self.caller):
+            live = replace(live, tasks=())
+        self.write_data(system_out(about, health, live, self.speech, lag_ms=system.lag_ms))
 
 
 class ShutdownHandler(ApiHandler):
     """The end of this process."""
 
     def check_caller(self) -> None:
-        """Let in who has the token; where there is none, callers of this machine alone. Raises ApiError."""
+        """Let in admins; where everybody is let in, callers of this machine alone. Raises ApiError."""
         super().check_caller()
-        if self.door.token.sessions is None and not is_loopback(self.request.remote_ip or ""):
+        is_local = self.caller is not LOCAL or is_loopback(self.request.remote_ip or "")
+        if not (self.caller.is_admin and is_local):
             advice = Text("在服务器本机上执行 mediacrawer stop", "Run `mediacrawer stop` on the server's own machine")
-            raise ApiError("FORBIDDEN", Text("只能从本机停止", "Only this machine may stop it"), advice=advice)
+            raise ApiError(
+                "FORBIDDEN",
+                Text("只有管理员可以停止，或从本机停止", "Only an admin, or this machine, may stop it"),
+                advice=advice,
+            )
 
     def post(self) -> None:
         """Answer, then stop as a SIGTERM would."""
@@ -52,7 +62,7 @@ class ShutdownHandler(ApiHandler):
         system = self.services.system
         answer = {"pid": os.getpid(), "stopping": True, "grace_s": system.shutdown_grace_s}
         self.write_data(answer, Text("正在停止", "Stopping"))
-        system.leave(asked_by=self.caller, address=self.request.remote_ip or "")
+        system.leave(asked_by=self.caller.name, address=self.request.remote_ip or "")
 
 
 class HealthBase(BaseHandler):
@@ -63,14 +73,15 @@ class HealthBase(BaseHandler):
         super().set_default_headers()
         self._headers["Cache-Control"] = "no-store"
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Let everybody in, but no page of another site."""
         self.door.origins.check(self.request)
+        return None
 
     @cached_property
     def is_insider(self) -> bool:
         """Whether the caller may know more than the states."""
-        return self.door.hosts.allows(self.request) and self.door.token.is_known(self.request)
+        return self.door.hosts.allows(self.request) and self.door.callers.is_known(self.request)
 
 
 class HealthHandler(HealthBase):

@@ -1,6 +1,7 @@
 """`/tasks`: make, list, read, cancel, start, resume, retry and purge tasks; read their logs and files."""
 
 import re
+from collections.abc import Awaitable
 
 from backend.api.artifacts.schemas import ArtifactList, artifact_out
 from backend.api.base import OK, ApiHandler
@@ -37,6 +38,7 @@ from backend.domain.errors import TaskNotFoundError
 from backend.domain.task import Task
 from backend.domain.text import Text
 
+_READS = frozenset({"GET", "HEAD"})
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _CREATED = Text("任务创建成功", "Task created")
 _CANCELLED = Text("取消请求已受理", "Cancel accepted")
@@ -46,7 +48,19 @@ _RESUMED = Text("任务已继续", "Task resumed")
 
 
 class TaskPartHandler(ApiHandler):
-    """A handler below `/tasks/{id}`."""
+    """A handler below `/tasks/{id}`: nobody gets to one whose task they may not see, or would change and may not."""
+
+    def prepare(self) -> Awaitable[None] | None:
+        """Let in who may come in, and to this task."""
+        checking = super().prepare()
+        if not self.path_args or self.request.method == "OPTIONS" or self.caller.is_admin:
+            return checking
+        return self._check_access(self.path_args[0])
+
+    async def _check_access(self, task_id: str) -> None:
+        self.check_id(task_id)
+        is_change = self.request.method not in _READS
+        await self.services.access.check(task_id, self.caller, is_change=is_change)
 
     async def find_task(self, task_id: str) -> Task:
         """Return the task. Raises TaskNotFoundError, also for what cannot be an id."""
@@ -73,7 +87,7 @@ class TasksHandler(TaskPartHandler):
         key = read_key(self.request.headers.get("Idempotency-Key"))
         request = read_request(self.read_body())
         made = await self.services.tasks.create_task(
-            request, idempotency_key=key, require_available=query.require_available
+            request, by=self.caller.name, idempotency_key=key, require_available=query.require_available
         )
         if made.is_replay:
             self.set_header("Idempotent-Replay", "true")
@@ -85,7 +99,7 @@ class TasksHandler(TaskPartHandler):
     async def get(self) -> None:
         """List tasks; with `?facets=1` also how many there are of each status, kind and platform."""
         query = self.read_query(ListQuery)
-        asked = query.to_query()
+        asked = self.services.access.seen(query.to_query(), self.caller)
         # Before the list: what changes while it is read comes on the stream.
         cursor = self.services.events.cursor
         page = list_out(await self.services.tasks.list(asked), self.speech, stream_cursor=cursor)
@@ -94,9 +108,9 @@ class TasksHandler(TaskPartHandler):
         self.write_data(page)
 
     async def delete(self) -> None:
-        """Cancel all that match the filters, whether or not the caller stays to hear of it."""
-        query = self.read_query(CancelQuery).to_query()
-        self.write_data(cancelled_out(await self.services.sets.cancel(query, by=self.caller)), _CANCELLED)
+        """Cancel all that match the filters, whether or not the caller stays to hear of it; of members, their own."""
+        query = self.services.access.changeable(self.read_query(CancelQuery).to_query(), self.caller)
+        self.write_data(cancelled_out(await self.services.sets.cancel(query, by=self.caller.name)), _CANCELLED)
 
     def on_connection_close(self) -> None:
         """Go on with a cancel: begun on many tasks it is not left half-way, and a server that leaves waits for it."""
@@ -114,6 +128,7 @@ class TaskBulkHandler(ApiHandler):
         title, entries = read_bulk(self.read_body())
         batch = await self.services.batches.create(
             *(entries, read_entry),
+            by=self.caller.name,
             batch_title=title,
             idempotency_key=key,
             require_available=query.require_available,
@@ -140,10 +155,10 @@ class TaskHandler(TaskPartHandler):
         query = self.read_query(DeleteQuery)
         self.check_id(task_id)
         if query.purge:
-            await self.services.tasks.purge(task_id)
+            await self.services.tasks.purge(task_id, by=self.caller.name)
             self.write_data({"task_id": task_id, "purged": True}, _PURGED)
             return
-        task = await self.services.tasks.cancel_task(task_id, by=self.caller, wait_s=query.wait)
+        task = await self.services.tasks.cancel_task(task_id, by=self.caller.name, wait_s=query.wait)
         await self.write_task(task, _CANCELLED)
 
 
@@ -154,7 +169,7 @@ class TaskStartHandler(TaskPartHandler):
         """Let it run."""
         self.read_query(NoQuery)
         self.check_id(task_id)
-        await self.write_task(await self.services.tasks.start(task_id, by=self.caller), _STARTED)
+        await self.write_task(await self.services.tasks.start(task_id, by=self.caller.name), _STARTED)
 
 
 class TaskResumeHandler(TaskPartHandler):
@@ -164,7 +179,7 @@ class TaskResumeHandler(TaskPartHandler):
         """Let it go on."""
         self.read_query(NoQuery)
         self.check_id(task_id)
-        await self.write_task(await self.services.tasks.resume(task_id, by=self.caller), _RESUMED)
+        await self.write_task(await self.services.tasks.resume(task_id, by=self.caller.name), _RESUMED)
 
 
 class TaskRetryHandler(TaskPartHandler):
@@ -174,7 +189,7 @@ class TaskRetryHandler(TaskPartHandler):
         """Make a new task from it."""
         self.read_query(NoQuery)
         self.check_id(task_id)
-        await self.write_task(await self.services.tasks.retry(task_id, by=self.caller), _CREATED)
+        await self.write_task(await self.services.tasks.retry(task_id, by=self.caller.name), _CREATED)
 
 
 class TaskArtifactsHandler(TaskPartHandler):
@@ -229,7 +244,7 @@ ROUTES = (
             ),
             "get": Operation("List tasks", TaskList, query=ListQuery, errors=("BAD_CURSOR",)),
             "delete": Operation(
-                "Cancel all tasks that match",
+                "Cancel all tasks that match; a member: of those they made",
                 SetCancelledOut,
                 query=CancelQuery,
                 errors=("FILTER_REQUIRED", "SHUTTING_DOWN"),

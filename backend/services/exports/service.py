@@ -22,6 +22,7 @@ from backend.services.exports.overview import ExportFacts, Overview
 from backend.services.exports.text_formats import Csv, JsonArray, JsonLines, Shape, TextFormat, flat_shape, local
 from backend.services.exports.walk import ItemWalk, Page, Scope, WorkFolder, counted
 from backend.services.exports.workbook import Workbook, WorkbookFailedError, WorkbookLook
+from backend.store.audit import AuditStore
 from backend.store.item_reads import ItemReads
 from backend.store.task_queries import TaskQueries
 
@@ -82,6 +83,7 @@ class ExportService:
         children: Children,
         platforms: Mapping[str, PlatformInfo],
         clock: Clock,
+        audit: AuditStore | None = None,
     ) -> None:
         self._reads = reads
         self._queries = queries
@@ -89,6 +91,7 @@ class ExportService:
         self._children = children
         self._platforms = platforms
         self._clock = clock
+        self._audit = audit
         self._live: set[asyncio.Task[Any]] = set()
 
     @property
@@ -109,6 +112,8 @@ class ExportService:
         TaskFailedError DISK_FULL. What has been yielded by then is no whole file.
         """
         with self._recorded(export) as sent:
+            if self._audit is not None:
+                await self._audit.add("export", by=export.request.by, subject=_what(export), detail=export.file_name)
             made = self._workbook(export) if export.request.format == "xlsx" else self._text(export)
             async with aclosing(made) as chunks:
                 async for chunk in chunks:
@@ -210,8 +215,7 @@ class ExportService:
         """Hold a place, and write down who took what, and how it ended."""
         self._refuse_when_busy()
         request = export.request
-        what = request.scope.task.task_id if request.scope.task is not None else "items"
-        said = (what, request.format, request.by)
+        said = (_what(export), request.format, request.by)
         begun, sent = self._clock.elapsed(), _Sent()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - an async generator runs in its reader's task
@@ -238,6 +242,11 @@ class _Sent:
     size_bytes: int = 0
     is_whole: bool = False
     why: str = "读取方断开"
+
+
+def _what(export: Export) -> str:
+    task = export.request.scope.task
+    return "items" if task is None else task.task_id
 
 
 def _text_format(request: ExportRequest) -> TextFormat:

@@ -1,0 +1,173 @@
+"""The shapes of users, of who calls, and of what is written down. A password only ever comes in."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from typing_extensions import TypedDict
+
+from backend.api.query import QueryModel
+from backend.api.wire import stamp, stamp_or_none
+from backend.domain.errors import ValidationFailedError
+from backend.domain.user import MAX_PASSWORD_CHARS, Caller, Role, User
+from backend.services.field_problems import problems_of
+from backend.store.audit import AuditEntry
+
+MAX_ENTRIES = 1_000
+
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Password = Annotated[
+    SecretStr,
+    Field(max_length=MAX_PASSWORD_CHARS, json_schema_extra={"writeOnly": True, "format": "password"}),
+]
+
+
+class UserBody(BaseModel):
+    """What is common to the bodies here: strict, and never quoted in an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+Body = TypeVar("Body", bound=UserBody)
+
+
+class UserCreate(UserBody):
+    """A new user; the first one is an admin, later ones are members unless told otherwise."""
+
+    name: Name = Field(description="1 to 32 letters, digits or _ . @ -; it is never given to another")
+    password: Password
+    role: Literal["admin", "member"] | None = None
+
+
+class UserChange(UserBody):
+    """What is to be other than it is. Disabling, and another password, end the user's sessions."""
+
+    role: Literal["admin", "member"] | None = None
+    is_disabled: bool | None = None
+    password: Password | None = None
+
+
+class OwnPassword(UserBody):
+    """Another password for oneself."""
+
+    current_password: Password
+    password: Password
+
+
+class AuditQuery(QueryModel):
+    """How many entries."""
+
+    limit: int = Field(200, ge=1, le=MAX_ENTRIES)
+
+
+class UserEventOut(TypedDict):
+    """Who did what."""
+
+    at: str
+    what: str
+    by: str
+
+
+class UserOut(TypedDict):
+    """A user. `history` is empty in a list."""
+
+    user_id: str
+    name: str
+    role: Literal["admin", "member"]
+    is_disabled: bool
+    created_by: str
+    created_at: str
+    updated_at: str
+    last_login_at: str | None
+    history: list[UserEventOut]
+
+
+class UserList(TypedDict):
+    """Every user, oldest first."""
+
+    items: list[UserOut]
+    next_cursor: str | None
+
+
+class UserDeleted(TypedDict):
+    """A user that is no more."""
+
+    user_id: str
+    deleted: bool
+
+
+class MeOut(TypedDict):
+    """Who calls. `via`: open (nobody has to sign in) | token (AUTH_TOKEN) | user."""
+
+    name: str
+    role: Literal["admin", "member"]
+    user_id: str | None
+    via: Literal["open", "token", "user"]
+    task_visibility: Literal["team", "own"]
+
+
+class AuditEntryOut(TypedDict):
+    """Who did what; `subject` is the id it was done to."""
+
+    at: str
+    what: str
+    by: str
+    subject: str
+    detail: str
+
+
+class AuditList(TypedDict):
+    """The latest entries, newest first."""
+
+    items: list[AuditEntryOut]
+    next_cursor: str | None
+
+
+def read_user_body(model: type[Body], body: dict[str, Any]) -> Body:
+    """Return the body as `model`. Raises ValidationFailedError."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise ValidationFailedError(problems_of(error, known_names=model.model_fields)) from None
+
+
+def user_out(user: User) -> UserOut:
+    """Return a user as they are shown."""
+    return {
+        "user_id": user.user_id,
+        "name": user.name,
+        "role": user.role.value,
+        "is_disabled": user.is_disabled,
+        "created_by": user.created_by,
+        "created_at": stamp(user.created_at),
+        "updated_at": stamp(user.updated_at),
+        "last_login_at": stamp_or_none(user.last_login_at),
+        "history": [{"at": stamp(one.at), "what": one.what, "by": one.by} for one in user.history],
+    }
+
+
+def me_out(caller: Caller, *, sees_all: bool, is_open: bool) -> MeOut:
+    """Return who calls."""
+    named: Literal["token", "user"] = "token" if caller.user_id is None else "user"
+    return {
+        "name": caller.name,
+        "role": caller.role.value,
+        "user_id": caller.user_id,
+        "via": "open" if is_open else named,
+        "task_visibility": "team" if sees_all else "own",
+    }
+
+
+def audit_out(entry: AuditEntry) -> AuditEntryOut:
+    """Return an entry as it is shown."""
+    return {
+        "at": stamp(entry.at),
+        "what": entry.what,
+        "by": entry.by,
+        "subject": entry.subject,
+        "detail": entry.detail,
+    }
+
+
+def role_of(role: str | None) -> Role | None:
+    """Return the role of a word."""
+    return None if role is None else Role(role)
