@@ -63,6 +63,10 @@ _CLOSING_S = 4.0
 _ANSWERING_S = 1.0
 _LEAST_GRACE_S = 3.0
 _EXIT_S = 0.5
+_STOPPING = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "win32":
+    # Ctrl+Break, and a console window that is closed.
+    _STOPPING.append(signal.SIGBREAK)
 # Pages are parsed in threads: with Python's 5 ms each of them keeps the loop, and so a cancel, waiting (measured: a
 # cancel's write took up to 197 ms beside two parsers, 34 ms beside one with this).
 _SWITCH_S = 0.0005
@@ -226,7 +230,7 @@ def _stop_on_signals() -> asyncio.Event:
             os._exit(128 + number)
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPPING:
         try:
             loop.add_signal_handler(number, on_signal, number)
         except NotImplementedError:

@@ -5,6 +5,8 @@ import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from loguru import logger
+
 import backend
 from backend.core.cache import Cache
 from backend.core.clock import Clock
@@ -135,6 +137,11 @@ async def open_data(database: Database, clock: Clock, *, is_alone: bool) -> None
 async def open_cache(settings: Settings, clock: Clock, embedded: EmbeddedStores, closing: AsyncExitStack) -> Cache:
     """Connect to Redis. Raises StartError."""
     url = settings.redis_url or (embedded.valkey.uri if embedded.valkey else "") or ""
+    if NO_VALKEY and not url and settings.stores != "memory":
+        logger.warning(
+            "Windows 上没有 Valkey：取消照常有效，但重启后实时推送不能补发；需要时请设置 REDIS_URL"
+            " / no Valkey on Windows: cancel works, but the stream cannot replay over a restart; set REDIS_URL for that"
+        )
     cache = Cache(url, clock=clock, is_memory=_is_bell_in_memory(settings))
     try:
         await cache.connect()
