@@ -81,7 +81,8 @@ def _code(seen: Look) -> Row:
         return Row("code", _CODE, "none", Text(f"磁盘上是 {on_disk}", f"on disk: {on_disk}"))
     running = seen.health["revision"]
     if seen.health["stale"]:
-        words = Text(f"代码已更新，重启后生效（{running} → {on_disk}）", f"stale: {running} runs, {on_disk} is on disk")
+        change = f"{running} → {on_disk}" if running != on_disk else f"{running} → {running}+"
+        words = Text(f"代码已更新，重启后生效（{change}）", f"stale: it takes effect after a restart ({change})")
         return Row("code", _CODE, "bad", words, _RESTART)
     return Row("code", _CODE, "ok", same(str(running)))
 
