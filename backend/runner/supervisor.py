@@ -222,9 +222,9 @@ class Supervisor:
             step = asyncio.ensure_future(_awaited(work))
         await asyncio.wait({step})
         error = error_of(step)
-        if isinstance(error, StoreUnavailableError | LeaseLostError):
+        if isinstance(error, StoreUnavailableError | LeaseLostError | TimeoutError):
             # A store is waited for as long as the lease lasts; then another run takes over where this one stood.
-            why = error.detail if isinstance(error, StoreUnavailableError) else error
+            why = error.detail if isinstance(error, StoreUnavailableError) else str(error) or "it took too long"
             logger.warning("a step of task {} is left: {}", run.task_id, why)
         elif error is not None and not is_loop_closed(error):
             logger.opt(exception=error).error("a step of task {} failed", run.task_id)

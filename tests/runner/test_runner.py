@@ -389,3 +389,23 @@ async def test_open_job_of_a_timed_out_run_is_asked_about_even_if_its_conclusion
 
     assert bench.executor.abandoned == ["t_1"]
     assert (await bench.read()).status is TaskStatus.TIMED_OUT
+
+
+async def test_conclusion_that_takes_too_long_is_cut_and_told_in_one_line(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(context: TaskContext, reason: StopReason | None) -> Books:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("backend.runner.supervisor._CONCLUDE_S", 0.01)
+    bench.executor.script, bench.executor.conclude = hang, never
+    with captured_log() as lines:
+        run = asyncio.create_task(bench.run(await bench.create()))
+        await bench.executor.begun.wait()
+        await cancel(bench)
+        await run
+
+    assert (await bench.read()).status is TaskStatus.CANCELLED
+    assert any("a step of task t_1 is left" in line for line in lines)
+    assert not any("ERROR" in line or "Traceback" in line for line in lines)
