@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.chaos.fleet import Spell, Start
 from bench.chaos.journal import Seen
-from bench.chaos.load import FINAL
+from bench.chaos.load import CRAWL_AT_ONCE, FINAL
 
 # A request that was on its way, a claim that was dated before it was written, and this machine's own lag.
 SLACK_S = 0.5
@@ -72,18 +72,21 @@ def tenures_of(document: Document, starts: Starts) -> list[Tenure]:
 def strays_of(task_id: str, seen: Sequence[Seen], tenures: Sequence[Tenure], spells: Sequence[Spell]) -> list[Stray]:
     """Return the requests that nobody who owned the task sent: after its end, beside another owner, or without one.
 
-    The kind `thawed`: a process that had been frozen completed what it was frozen in, once (lifecycle.md, P3).
+    The kind `thawed`: a process that had been frozen completed what it was frozen in: one operation (lifecycle.md,
+    P3), of a crawl as many as it had in flight, each once.
     """
     found: list[Stray] = []
-    thawed: set[tuple[str, float]] = set()
+    thawed: dict[tuple[str, float], set[str]] = {}
     for one in seen:
         if any(owned.tag == one.who and _is_within(one.at, owned) for owned in tenures):
             continue
         kind = _kind_of(one, tenures)
         spell = next((spell for spell in spells if _is_thaw(one, spell)), None)
-        if spell is not None and (spell.tag, spell.ended_at) not in thawed:
-            thawed.add((spell.tag, spell.ended_at))
-            kind = "thawed"
+        if spell is not None:
+            completed = thawed.setdefault((spell.tag, spell.ended_at), set())
+            if len(completed) < _in_flight(one) and one.what not in completed:
+                completed.add(one.what)
+                kind = "thawed"
         owners = ", ".join(f"{owned.tag} {owned.since:.2f}-{owned.until:.2f}" for owned in tenures)
         found.append(Stray(kind, f"{task_id}: {one.what} by {one.who} at {one.at:.2f}; owners {owners}"))
     return found
@@ -116,6 +119,10 @@ def takeovers(document: Document, starts: Starts, kills: Mapping[str, float]) ->
         killed_at = kills.get(owned.tag)
         if killed_at is not None and owned.since <= killed_at <= owned.until:
             yield document["_id"], killed_at, later.since
+
+
+def _in_flight(one: Seen) -> int:
+    return CRAWL_AT_ONCE if one.what.startswith("p/") else 1
 
 
 def _is_within(at: float, owned: Tenure) -> bool:

@@ -15,6 +15,8 @@ from pymongo.errors import PyMongoError
 from bench.chaos.fleet import ChaosServer, Fleet
 from bench.chaos.options import DATABASE, ChaosOptions
 
+# Pages that one crawl fetches at once.
+CRAWL_AT_ONCE = 2
 FINAL = ("cancelled", "succeeded", "partial", "failed", "timed_out")
 _CALL_S = 5.0
 _AGAIN_S = 0.2
@@ -182,7 +184,7 @@ class Load:
         base = f"{self._origin}/t/{order.name}"
         params: dict[str, Any]
         if order.platform == "web":
-            params = {"start_urls": [f"{base}/p/0"], "max_pages": 50, "max_depth": 10, "concurrency": 2}
+            params = {"start_urls": [f"{base}/p/0"], "max_pages": 50, "max_depth": 10, "concurrency": CRAWL_AT_ONCE}
         elif order.platform == "cogvideox":
             params = {"prompt": f"清晨的海边，一只小狗沿着沙滩奔跑 {order.name}"}
         else:

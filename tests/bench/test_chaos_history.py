@@ -58,10 +58,19 @@ def test_request_after_the_end_is_told_apart() -> None:
     assert kinds(Seen(31, "s2-1", "p/1")) == ["after_end"]
 
 
-def test_thawed_process_may_complete_one_request() -> None:
+def test_thawed_process_may_complete_what_a_crawl_had_in_flight() -> None:
     spell = Spell("s1", "s1-1", "frozen", 15, 24)
 
-    assert kinds(Seen(24.1, "s1-1", "p/1"), Seen(24.2, "s1-1", "p/2"), spells=(spell,)) == ["thawed", "twice"]
+    assert kinds(
+        *(Seen(24.1, "s1-1", "p/1"), Seen(24.1, "s1-1", "p/2"), Seen(24.2, "s1-1", "p/3")), spells=(spell,)
+    ) == ["thawed", "thawed", "twice"]
+
+
+def test_thawed_process_may_complete_one_request_of_another_kind_and_no_request_twice() -> None:
+    spell = Spell("s1", "s1-1", "frozen", 15, 24)
+
+    assert kinds(Seen(24.1, "s1-1", "poll j1"), Seen(24.2, "s1-1", "poll j2"), spells=(spell,)) == ["thawed", "twice"]
+    assert kinds(Seen(24.1, "s1-1", "p/1"), Seen(24.2, "s1-1", "p/1"), spells=(spell,)) == ["thawed", "twice"]
 
 
 def test_held_up_wire_excuses_no_request() -> None:
