@@ -11,6 +11,7 @@ import type {
   LogPage,
   Page,
   Platform,
+  Retention,
   TaskCreate,
   TaskList,
   TaskListQuery,
@@ -111,6 +112,12 @@ export async function listPlatforms(signal?: AbortSignal): Promise<Platform[]> {
 export async function getDrift(platform: string, signal?: AbortSignal): Promise<Drift> {
   const path = '/api/v1/platforms/{platform_id}/drift'
   return unwrap(path, client.GET(path, { params: { path: { platform_id: platform } }, signal }))
+}
+
+/** How long ended tasks are kept, and what would go now. */
+export async function getRetention(signal?: AbortSignal): Promise<Retention> {
+  const path = '/api/v1/system/retention'
+  return unwrap(path, client.GET(path, { signal }))
 }
 
 /** The health body whatever its state: the server answers 503 with the same shape when it is down. */

@@ -25,6 +25,8 @@ export type Drift = Schemas['DriftOut']
 export type DriftGroup = Schemas['DriftGroupOut']
 export type FieldDrift = Schemas['FieldDriftOut']
 export type Batch = Schemas['BatchOut']
+export type Retention = Schemas['RetentionOut']
+export type RetentionRule = Schemas['RetentionRuleOut']
 export type ErrorField = Schemas['ErrorField']
 
 export const STATUSES = [

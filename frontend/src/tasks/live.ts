@@ -20,6 +20,7 @@ export const keys = {
   counts: ['counts'] as const,
   platforms: ['platforms'] as const,
   drift: (platform: string) => ['drift', platform] as const,
+  retention: ['retention'] as const,
   health: ['health'] as const,
 }
 

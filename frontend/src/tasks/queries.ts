@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, type MaybeRefOrGetter, toValue } from 'vue'
 
-import { getChallenge, getDrift, getHealth, getTask, listPlatforms, listTasks } from '@/api/tasks'
+import { getChallenge, getDrift, getHealth, getRetention, getTask, listPlatforms, listTasks } from '@/api/tasks'
 import type { Challenge, TaskList, TaskListQuery, TaskRecord, TaskStatus } from '@/api/types'
 import { ApiError } from '@/api/errors'
 import { isLive } from '@/stream/stream'
@@ -114,6 +114,14 @@ export function useDrift(platform: MaybeRefOrGetter<string>) {
   return useQuery({
     queryKey: computed(() => keys.drift(toValue(platform))),
     queryFn: ({ signal }) => getDrift(toValue(platform), signal),
+    staleTime: 60_000,
+  })
+}
+
+export function useRetention() {
+  return useQuery({
+    queryKey: keys.retention,
+    queryFn: ({ signal }) => getRetention(signal),
     staleTime: 60_000,
   })
 }
