@@ -81,7 +81,11 @@ def _rows(
     yield Text("账目", "Books"), books_line(record, speech)
     yield from _trouble(record)
     yield from _files(record, url=url, data_dir=data_dir)
-    yield Text("页面", "Page"), f"{url}/tasks/{record['task_id']}"
+    if data_dir is None:
+        yield Text("页面", "Page"), f"{url}/tasks/{record['task_id']}"
+    else:
+        # The server that ran it leaves with the command.
+        yield Text("查看", "See it"), f"mediacrawer serve → mediacrawer tasks show {record['task_id']}"
 
 
 def _trouble(record: "TaskRecord") -> "Iterator[tuple[Text, str | Styled]]":

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _REFRESHES_PER_S = 8
 _BAR_WIDTH = 32
+# So that the bar stays where it is from one stage to the next.
+_STEP_CELLS = 12
 _LINE_EVERY_S = 5.0
 _MINUTE_S, _HOUR_S = 60, 3_600
 _BOOK_STYLES = {"ok": "green", "blocked": "red", "failed": "red", "skipped": "yellow", "aborted": "yellow"}
@@ -121,8 +123,14 @@ def panel(
     bar = Table.grid(padding=(0, 1))
     status = task["status"]
     step = word(STAGE, task["progress"]["stage"], speech) if status == "running" else word(STATUS, status, speech)
-    bar.add_row(Styled(f"  {step}", style="cyan"), _bar(task), Styled(_figures(task, speech, now), no_wrap=True))
-    rows: list[ConsoleRenderable | RichCast | str] = [head, bar, _books(task, speech)]
+    bar.add_column(min_width=_STEP_CELLS, no_wrap=True)
+    # The only one that gives way in a narrow terminal.
+    bar.add_column(max_width=_BAR_WIDTH)
+    bar.add_column(no_wrap=True)
+    bar.add_row(Styled(f"  {step}", style="cyan"), _bar(task), Styled(_figures(task, speech, now)))
+    rows: list[ConsoleRenderable | RichCast | str] = [head, bar]
+    if _counts(task["books"]):
+        rows.append(_books(task, speech))
     if task["notice"] is not None:
         action = task["notice"]["action"]
         rows.append(Styled(f"  ! {task['notice']['message']}" + (f" → {action}" if action else ""), style="yellow"))
@@ -159,7 +167,14 @@ def clock_face(seconds: float) -> str:
 def _bar(task: "TaskSummary") -> ProgressBar:
     done, total = task["progress"]["done"], task["progress"]["total"]
     is_counted = bool(total) and task["status"] == "running"
-    return ProgressBar(total=total if is_counted else None, completed=done, width=_BAR_WIDTH, pulse=not is_counted)
+    return ProgressBar(
+        total=total if is_counted else None,
+        completed=done,
+        pulse=not is_counted,
+        complete_style="cyan",
+        finished_style="green",
+        pulse_style="cyan",
+    )
 
 
 def _figures(task: "TaskSummary", speech: Speech, now: datetime | None) -> str:

@@ -90,7 +90,9 @@ def make_and_run(wish: Wish, *, server: str | None, as_json: bool) -> NoReturn:
 
     async def work(interrupt: Interrupt) -> int:
         async with connected(terminal.settings, terminal.speech, url=server, embed=interrupt) as connection:
-            record = await interrupt.unless(_made(wish, connection, terminal))
+            asked = await interrupt.unless(_asked(wish, connection))
+            # Not cut by Ctrl+C: a task that was made and is not known cannot be cancelled.
+            record = await _made(asked, connection, terminal)
             return await _run(record, connection, terminal, interrupt)
 
     leave_after(work, terminal)
@@ -157,17 +159,21 @@ async def _with_interrupt(work: Callable[[Interrupt], Awaitable[int]]) -> int:
     return await work(interrupt)
 
 
-async def _made(wish: Wish, connection: Connection, terminal: Terminal) -> "TaskRecord":
-    client = connection.client
-    chosen = type_of(await client.platforms(), wish.platform, wish.type)
+async def _asked(wish: Wish, connection: Connection) -> Wish:
+    """Return the wish with its type named and all its parameters in `fixed`. Raises BadParameterError."""
+    chosen = type_of(await connection.client.platforms(), wish.platform, wish.type)
     params = read_params(wish.words, chosen["schema"]) | dict(wish.fixed)
     if wish.url is not None:
         params[_one_of(("start_urls", "urls"), chosen["schema"])] = [wish.url]
     if wish.prompt is not None:
         params[_one_of(("prompt", "script"), chosen["schema"])] = wish.prompt
+    return Wish(wish.platform, chosen["id"], fixed=params, title=wish.title)
+
+
+async def _made(wish: Wish, connection: Connection, terminal: Terminal) -> "TaskRecord":
     # With a key of its own the call may be repeated: a broken connection makes no second task.
-    record = await client.create_task(
-        wish.platform, params, type=chosen["id"], title=wish.title, idempotency_key=f"cli-{uuid.uuid4()}"
+    record = await connection.client.create_task(
+        wish.platform, wish.fixed, type=wish.type, title=wish.title, idempotency_key=f"cli-{uuid.uuid4()}"
     )
     where = (
         Text("内置服务器", "a server in this process")
