@@ -1,0 +1,120 @@
+"""`crawl` and `tasks` against a server that runs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.command import call
+from tests.fixtures.command_server import Place, place
+from tests.fixtures.server import ROOT
+
+__all__ = ["place"]
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def started(place: Place, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start a command in a process group of its own; it does not outlive the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backend.cli", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "MEDIACRAWER_URL": place.server.base, "LANG": "en_US.UTF-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def interrupted(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Press Ctrl+C once the command says that its task runs; return its code and the rest it said."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if " running " in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.stdout.read()
+    return process.wait(30), said
+
+
+def run(place: Place, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return call(*arguments, MEDIACRAWER_URL=place.server.base, LANG="en_US.UTF-8")
+
+
+def crawl_words(place: Place, pages: int) -> list[str]:
+    return ["crawl", place.start, "--max-pages", str(pages), "-p", "obey_robots=false", "-p", "concurrency=1"]
+
+
+def test_crawl_ends_with_what_came_of_it_and_the_task_can_be_shown_and_exported(place: Place, tmp_path: Path) -> None:
+    done = run(place, *crawl_words(place, 3), "--json")
+    record = json.loads(done.stdout)
+    shown = run(place, "tasks", "show", "--last", "--raw")
+    exported = run(place, "tasks", "export", record["task_id"], "-f", "jsonl", "-o", str(tmp_path / "a.jsonl"))
+
+    assert (done.returncode, record["status"], record["books"]["stored"]) == (0, "succeeded", 3)
+    assert json.loads(shown.stdout)["task_id"] == record["task_id"]
+    assert exported.returncode == 0
+    assert len((tmp_path / "a.jsonl").read_text("utf-8").splitlines()) == 3
+    assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_ctrl_c_in_crawl_cancels_and_says_in_how_many_ms(place: Place) -> None:
+    with started(place, *crawl_words(place, 5_000)) as process:
+        code, said = interrupted(process)
+
+    newest = place.server.call("GET", "/tasks", limit="1")["items"][0]
+    assert (code, newest["status"]) == (130, "cancelled")
+    assert f"Cancelled in {newest['cancel_latency_ms']:.1f} ms" in said
+
+
+def test_ctrl_c_in_watch_only_detaches_and_cancel_ends_the_task(place: Place) -> None:
+    task_id = place.endless()
+    place.server.wait_for(task_id, "running")
+
+    with started(place, "tasks", "watch", task_id) as process:
+        code, said = interrupted(process)
+    after = place.server.task(task_id)["status"]
+    cancelled = run(place, "tasks", "cancel", task_id)
+
+    assert (code, after) == (130, "running")
+    assert f"task {task_id} goes on" in said
+    assert (cancelled.returncode, place.server.task(task_id)["status"]) == (0, "cancelled")
+
+
+def test_cancel_by_filter_reaches_all_that_match(place: Place) -> None:
+    task_ids = [place.endless() for _ in range(2)]
+
+    done = run(place, "tasks", "cancel", "--status", "active", "--platform", "web")
+
+    assert done.returncode == 0
+    assert all(place.server.wait_for(one)["status"] == "cancelled" for one in task_ids)
+
+
+def test_refused_parameter_is_named_with_code_2(place: Place) -> None:
+    done = run(place, "crawl", place.start, "-p", "max_pgaes=3")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "VALIDATION_FAILED" in done.stderr
+    assert "params.max_pgaes" in done.stderr
+
+
+def test_tasks_without_a_server_says_how_to_start_one() -> None:
+    with tempfile.TemporaryDirectory(prefix="mcp-") as folder:
+        done = call("tasks", "list", DATA_DIR=folder, PORT="0", MEDIACRAWER_URL="")
+
+    assert done.returncode == 2
+    assert "mediacrawer serve" in done.stderr
