@@ -15,10 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from backend.core.settings import load_settings
+from backend.core.settings import Settings, load_settings
 from tests.fixtures.server import ROOT, NewServer
 
 NOBODY = 65534
+# Where the image listens, keeps its data and finds its browser; what makes sense outside only; what is for tests.
+FIXED_IN_THE_IMAGE = {
+    *("HOST", "PORT", "DATA_DIR", "BROWSER_PATH", "BROWSER_SANDBOX"),
+    *("STORES", "EXECUTION_ENGINE", "LOG_FILE", "APP_ENV", "CRASH_POINT"),
+}
 COMPOSE = shutil.which("docker-compose")
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX shell scripts and users")
@@ -146,6 +151,14 @@ def test_every_service_keeps_a_bounded_log() -> None:
 
     assert services.count("logging: *logging") == len(re.findall(r"^  \w+:$", services, re.MULTILINE))
     assert re.search(r'max-size: "\d+m"\n\s+max-file: "\d+"', text)
+
+
+def test_every_setting_can_be_set_for_the_container() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    app = text[text.index("\n  app:") : text.index("\n  mongo:")]
+    handed_on = set(re.findall(r"^      ([A-Z0-9_]+):", app, re.MULTILINE))
+
+    assert {name.upper() for name in Settings.model_fields} - handed_on == FIXED_IN_THE_IMAGE
 
 
 # -- the script that makes secrets -----------------------------------------------------------------------------------
