@@ -1,4 +1,6 @@
-"""Passwords, kept as scrypt hashes (RFC 7914) that carry their own cost; docs/decisions tells why scrypt.
+"""Passwords, kept as scrypt hashes (RFC 7914) that carry their own cost.
+
+Why scrypt: docs/decisions/0021-users-sessions-and-tokens.md.
 
 The default cost is one of those OWASP names (Password Storage Cheat Sheet, checked 2026-11-22): N = 2^15, r = 8, p = 3,
 which takes 32 MiB and some 0.2 s. It is raised here; a login with the right password then stores the new form.
