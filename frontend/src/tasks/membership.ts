@@ -15,12 +15,13 @@ function asList(value: unknown): string[] {
 
 /** True when `task` matches the filters; null when they ask for what only the server knows. */
 export function fits(query: TaskListQuery, task: TaskSummary): boolean | null {
-  const { status, kind, platform, ids, q, sort: _sort, limit: _limit, facets: _facets, ...others } = query
+  const { status, kind, platform, created_by: maker, ids, q, sort: _sort, limit: _limit, facets: _facets, ...others } = query
   const statuses = asList(status)
   const isWanted =
     (statuses.length === 0 || statuses.includes(task.status) || (statuses.includes('active') && !task.is_final)) &&
     (!kind || task.kind === kind) &&
     (!platform || task.platform === platform) &&
+    (!maker || task.created_by === maker) &&
     (ids === undefined || asList(ids).includes(task.task_id)) &&
     (!q || task.title.toLowerCase().includes(q.toLowerCase()))
   if (!isWanted) return false

@@ -1,0 +1,16 @@
+import { useQuery } from '@tanstack/vue-query'
+import { computed } from 'vue'
+
+import { getMe, type Me } from '@/api/me'
+
+/** Who reads this page; asked once, since another person comes by way of the login page. */
+export function useMe() {
+  const { data } = useQuery<Me>({
+    queryKey: ['me'],
+    queryFn: ({ signal }) => getMe(signal),
+    staleTime: Infinity,
+  })
+  /** Whether there may be others: on an open server there is one person, and nothing to tell apart. */
+  const isNamed = computed(() => data.value !== undefined && data.value.via !== 'open')
+  return { me: data, isNamed }
+}
