@@ -21,7 +21,6 @@ try:
     from loguru import logger
     from tornado.httpserver import HTTPServer
 
-    import backend
     from backend.api.app import App, make_app, make_server
     from backend.composition.stores import (
         StartError,
@@ -58,6 +57,7 @@ except ModuleNotFoundError as missing:
     sys.exit(2)
 
 CANNOT_START = 2
+_PACKAGE = Path(__file__).resolve().parent
 # Of the grace: for the last answers and for operations that a store does not answer any more.
 _CLOSING_S = 4.0
 _ANSWERING_S = 1.0
@@ -72,8 +72,10 @@ if sys.platform == "win32":
 _SWITCH_S = 0.0005
 
 
-async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack, *, code: CodeVersion) -> Running:
+async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> Running:
     """Open everything, in order; `closing` closes it in reverse. Raises StartError."""
+    # Before anything else: a file that is changed from here on is newer than what runs.
+    code = CodeVersion(_PACKAGE)
     logger.info("🚀 MediaCrawer Pro 正在启动...")
     logger.info("📦 正在连接数据库...")
     try:
@@ -115,8 +117,6 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack, *, 
 
 async def main(settings: Settings) -> int:
     """Serve until SIGINT, SIGTERM or a call to /system/shutdown; return the exit code."""
-    # Before anything else: a file that is changed from here on is newer than what runs.
-    code = CodeVersion(Path(backend.__file__).parent)
     try:
         sockets = bind(settings.host, settings.port)
     except PortTakenError as error:
@@ -126,8 +126,8 @@ async def main(settings: Settings) -> int:
     stop = _stop_on_signals()
     clock = Clock()
     async with AsyncExitStack() as closing:
-        closing.enter_context(_known(settings, sockets, clock, revision=code.revision))
-        running = await _unless_stopped(startup(settings, clock, closing, code=code), stop)
+        closing.enter_context(_known(settings, sockets, clock))
+        running = await _unless_stopped(startup(settings, clock, closing), stop)
         if running is None:
             logger.info("👋 MediaCrawer Pro 正在关闭...")
             return 0
@@ -169,9 +169,7 @@ async def _unless_stopped(starting: Coroutine[None, None, Running], stop: asynci
     return None
 
 
-def _known(
-    settings: Settings, sockets: list[socket.socket], clock: Clock, *, revision: str
-) -> AbstractContextManager[None]:
+def _known(settings: Settings, sockets: list[socket.socket], clock: Clock) -> AbstractContextManager[None]:
     process, port = this_process(), sockets[0].getsockname()[1]
     record = ServerRecord(
         pid=process.pid,
@@ -179,7 +177,7 @@ def _known(
         host=settings.host,
         port=port,
         url=f"http://{reachable_host(settings.host)}:{port}/",
-        revision=revision,
+        revision=CodeVersion(_PACKAGE).revision,
         started_at=clock.now(),
     )
     return known_by_file(settings.data_dir, record)
