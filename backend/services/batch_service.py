@@ -27,7 +27,7 @@ from backend.store.tasks import TaskStore
 Entry = TypeVar("Entry")
 Draft = NewTask | RequestError
 
-_STORED_AT_ONCE = 50
+_STORED_AT_ONCE = 20
 # What is spawned begins in the next step of the loop: a hundred claims in one step would hold up the rest.
 _SCHEDULED_AT_ONCE = 10
 _USED_OTHERWISE = Text("同一个 Idempotency-Key 已用于不同的请求", "This Idempotency-Key was used with another body")
