@@ -189,7 +189,7 @@ def test_bad_setting_stops_the_start_in_one_line(new_server: NewServer, environ:
 
 @pytest.mark.slow
 def test_server_that_others_can_reach_needs_a_token_or_users(new_server: NewServer) -> None:
-    said = refused(new_server({"HOST": "0.0.0.0"}))
+    said = refused(new_server({"HOST": "0.0.0.0", "STORES": "memory"}), within_s=60)
 
     assert "AUTH_TOKEN is not set and there is no user" in said
     assert "Traceback" not in said
