@@ -120,17 +120,26 @@ async def test_operation_goes_on_by_itself_when_the_server_is_back(remote: Datab
     "error",
     [
         OperationFailure("interrupted at shutdown", 11600),
+        OperationFailure("Transaction numbers are only allowed on a replica set member or mongos", 20),
         WriteConcernError("shutdown in progress", 91),
         BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 91, "errmsg": "x"}], "nInserted": 1}),
         BulkWriteError({"writeErrors": [{"code": 11600, "errmsg": "x"}], "writeConcernErrors": [], "nInserted": 1}),
     ],
-    ids=["command", "write concern", "bulk's write concern", "bulk's write"],
+    ids=["command", "taken for a set", "write concern", "bulk's write concern", "bulk's write"],
 )
 async def test_word_of_a_server_that_leaves_has_an_unknown_effect(database: Database, error: Exception) -> None:
     async def write() -> None:
         raise error
 
     with pytest.raises(StoreUnavailableError):
+        await database.do(write())
+
+
+async def test_command_that_is_no_good_is_no_word_of_a_server_that_leaves(database: Database) -> None:
+    async def write() -> None:
+        raise OperationFailure("illegal operation", 20)
+
+    with pytest.raises(OperationFailure):
         await database.do(write())
 
 
