@@ -19,6 +19,7 @@ from backend.core.turns import Turns
 from backend.domain.errors import IdempotencyConflictError, RequestError, StoreUnavailableError
 from backend.domain.task import NewTask, TaskStatus
 from backend.domain.text import Text
+from backend.services.task_access import Sees, refuse_hidden_source, sees_everything
 from backend.services.task_requests import TaskDrafter, TaskRequest, body_hash
 from backend.services.task_service import TaskService
 from backend.store.task_sets import Made, TaskSets
@@ -88,15 +89,17 @@ class BatchService:
         read: Callable[[Entry], TaskRequest],
         *,
         by: str = "local",
+        sees: Sees = sees_everything,
         batch_title: str | None = None,
         idempotency_key: str | None = None,
         require_available: bool = False,
     ) -> Batch:
         """Store a task for every entry that is good, under one batch id, and schedule as many as have a slot.
 
-        `read` turns an entry into a request, or raises a RequestError; that, and what `TaskDrafter.draft` raises,
-        spoils its own entry only. With a key, a repeat of the whole call returns the first tasks, and makes those
-        that the first call did not come to. Raises IdempotencyConflictError, StoreUnavailableError.
+        `read` turns an entry into a request, or raises a RequestError; that, what `TaskDrafter.draft` raises, and a
+        source the maker may not see (`sees`) spoil their own entry only. With a key, a repeat of the whole call returns
+        the first tasks, and makes those that the first call did not come to. Raises IdempotencyConflictError,
+        StoreUnavailableError.
         """
 
         def draft(entry: Entry) -> Draft:
@@ -106,7 +109,7 @@ class BatchService:
                 return error
             return replace(drafted, created_by=by)
 
-        drafts = await self._turns.map(draft, entries)
+        drafts = [await _sighted(one, sees) for one in await self._turns.map(draft, entries)]
         good = {index: one for index, one in enumerate(drafts) if isinstance(one, NewTask)}
         call = await self._call_of(drafts, batch_title, idempotency_key, by=by)
         try:
@@ -167,3 +170,13 @@ def _item(index: int, outcome: Draft | Made) -> BatchItem:
     if isinstance(outcome, NewTask):
         raise TypeError(f"entry {index} was neither stored nor refused")
     return BatchItem(index, outcome[0].task_id)
+
+
+async def _sighted(draft: Draft, sees: Sees) -> Draft:
+    if isinstance(draft, RequestError):
+        return draft
+    try:
+        await refuse_hidden_source(draft, sees)
+    except RequestError as error:
+        return error
+    return draft

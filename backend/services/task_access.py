@@ -1,16 +1,21 @@
 """Whose tasks a caller may see and change: a team shares what it sees; the maker or an admin changes a task."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Literal, Protocol
 
-from backend.domain.errors import ForbiddenError, TaskNotFoundError
-from backend.domain.task import Task
+from backend.domain.errors import FieldProblem, ForbiddenError, TaskNotFoundError, ValidationFailedError
+from backend.domain.task import NewTask, Task
 from backend.domain.text import Text
 from backend.domain.user import Caller
 from backend.store.task_queries import TaskQuery
 
 Visibility = Literal["team", "own"]
+Sees = Callable[[str], Awaitable[bool]]
 
+# The parameter that names a task whose results another one reads.
+_SOURCE = "from_task"
+_NO_SUCH_TASK = Text("没有这个任务", "There is no such task")
 _NOT_YOURS = Text("只有任务的创建者或管理员可以这样做", "Only the task's maker or an admin may do this")
 
 
@@ -50,6 +55,14 @@ class TaskAccess:
         task = await self._tasks.get(task_id)
         return task is not None and task.created_by == caller.name
 
+    def eyes_of(self, caller: Caller) -> Sees:
+        """Return what tells whether this caller may see what belongs to a task."""
+
+        async def sees(task_id: str) -> bool:
+            return await self.sees(task_id, caller)
+
+        return sees
+
     def seen(self, query: TaskQuery, caller: Caller) -> TaskQuery:
         """Return the query for what the caller may see of its tasks."""
         return query if self.sees_all(caller) else replace(query, only_by=caller.name)
@@ -57,3 +70,15 @@ class TaskAccess:
     def changeable(self, query: TaskQuery, caller: Caller) -> TaskQuery:
         """Return the query for what the caller may change of its tasks: all, or those they made."""
         return query if caller.is_admin else replace(query, only_by=caller.name)
+
+
+async def refuse_hidden_source(new: NewTask, sees: Sees) -> None:
+    """Raise ValidationFailedError when a new task would read the results of one that its maker may not see."""
+    source = new.params.get(_SOURCE)
+    if source is not None and not await sees(str(source)):
+        raise ValidationFailedError([FieldProblem(f"params.{_SOURCE}", "NOT_FOUND", _NO_SUCH_TASK)])
+
+
+async def sees_everything(_task_id: str) -> bool:
+    """Tell of whoever is no caller: this process itself may read everything."""
+    return True

@@ -27,6 +27,7 @@ from backend.domain.text import Text
 from backend.runner.run import Run
 from backend.runner.runner import Runner
 from backend.services.event_hub import EventHub
+from backend.services.task_access import Sees, refuse_hidden_source, sees_everything
 from backend.services.task_requests import TaskDrafter, TaskRequest, body_hash
 from backend.store.audit import AuditStore
 from backend.store.challenges import ChallengeStore
@@ -102,14 +103,17 @@ class TaskService:
         request: TaskRequest,
         *,
         by: str = "local",
+        sees: Sees = sees_everything,
         idempotency_key: str | None = None,
         require_available: bool = False,
     ) -> Created:
         """Store a task and schedule it on the server's own loop; a manual one waits for `start`.
 
-        Raises the errors of `TaskDrafter.draft`, IdempotencyConflictError and StoreUnavailableError.
+        `sees` tells of which tasks the maker may read the results. Raises the errors of `TaskDrafter.draft`,
+        IdempotencyConflictError and StoreUnavailableError.
         """
         new = self._drafter.draft(request, require_available=require_available)
+        await refuse_hidden_source(new, sees)
         new = replace(new, created_by=by, idempotency_key=idempotency_key, body_hash=body_hash(new))
         try:
             return await self._store_and_schedule(new)

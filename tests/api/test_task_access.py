@@ -147,6 +147,37 @@ async def test_own_visibility_narrows_exports_and_files(start_api: StartApi) -> 
     assert {entry.by for entry in await api.audit.newest(limit=10) if entry.what == "export"} == {"bo", "cy", "anna"}
 
 
+@pytest.mark.parametrize(("visibility", "status"), [("own", 422), ("team", 200)])
+async def test_new_task_reads_no_results_that_its_maker_may_not_see(
+    start_api: StartApi, visibility: str, status: int
+) -> None:
+    team_ = await team(start_api, visibility)
+    task_id = await team_.make("bo")
+    body = {"platform": "xhs", "params": {"keywords": ["露营"], "from_task": task_id}, "start": "manual"}
+
+    found = {}
+    for name in ("bo", "cy", "anna"):
+        one = await team_.api.client.post(TASKS, json=body, headers=team_.as_(name))
+        many = await team_.api.client.post(f"{TASKS}/bulk", json={"tasks": [body]}, headers=team_.as_(name))
+        found[name] = (one.status_code, "task_id" in many.json()["data"]["items"][0])
+
+    assert found == {"bo": (200, True), "cy": (status, status == 200), "anna": (200, True)}
+
+
+async def test_hidden_source_is_told_as_one_that_never_was(start_api: StartApi) -> None:
+    team_ = await team(start_api, "own")
+    hidden = await team_.make("bo")
+
+    told = []
+    for source in (hidden, "t_none"):
+        body = {"platform": "xhs", "params": {"keywords": ["露营"], "from_task": source}}
+        answer = (await team_.api.client.post(TASKS, json=body, headers=team_.as_("cy"))).json()
+        told.append(answer["error"]["fields"])
+
+    assert told[0] == told[1]
+    assert (told[0][0]["path"], told[0][0]["code"]) == ("params.from_task", "NOT_FOUND")
+
+
 async def test_own_visibility_hides_others_tasks_in_the_stream(start_api: StartApi) -> None:
     team_ = await team(start_api, "own")
     other = await team_.make("cy")

@@ -87,7 +87,11 @@ class TasksHandler(TaskPartHandler):
         key = read_key(self.request.headers.get("Idempotency-Key"))
         request = read_request(self.read_body())
         made = await self.services.tasks.create_task(
-            request, by=self.caller.name, idempotency_key=key, require_available=query.require_available
+            request,
+            by=self.caller.name,
+            sees=self.services.access.eyes_of(self.caller),
+            idempotency_key=key,
+            require_available=query.require_available,
         )
         if made.is_replay:
             self.set_header("Idempotent-Replay", "true")
@@ -129,6 +133,7 @@ class TaskBulkHandler(ApiHandler):
         batch = await self.services.batches.create(
             *(entries, read_entry),
             by=self.caller.name,
+            sees=self.services.access.eyes_of(self.caller),
             batch_title=title,
             idempotency_key=key,
             require_available=query.require_available,
