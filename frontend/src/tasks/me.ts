@@ -3,6 +3,11 @@ import { computed } from 'vue'
 
 import { getMe, type Me } from '@/api/me'
 
+/** Whether to say of tasks who made them: where one person alone made them all, it says nothing. */
+export function tellsMakers(me: Me | undefined, makers: readonly string[]): boolean {
+  return me !== undefined && (me.via === 'user' || makers.some((maker) => maker !== me.name))
+}
+
 /** Who reads this page; asked once, since another person comes by way of the login page. */
 export function useMe() {
   const { data } = useQuery<Me>({
