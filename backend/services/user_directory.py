@@ -37,6 +37,8 @@ class UserDirectory:
         self._by_digest: Mapping[str, ApiToken] = MappingProxyType({})
         self._listeners: list[Callable[[], None]] = []
         self._loop: asyncio.Task[Any] | None = None
+        # What was read before a change must not be taken over after it: who was shut out would be let in again.
+        self._refreshing = asyncio.Lock()
         self._session_key: bytes | None = None
         with contextlib.suppress(SecretsKeyError):
             self._session_key = box.derived(_KEY_PURPOSE)
@@ -106,6 +108,10 @@ class UserDirectory:
 
     async def refresh(self) -> None:
         """Read who there is now. Raises StoreUnavailableError."""
+        async with self._refreshing:
+            await self._read()
+
+    async def _read(self) -> None:
         users = {one.user_id: one for one in await self._users.list()}
         tokens = await self._tokens.by_digest() if users else {}
         if users == self._by_id and tokens == self._by_digest:

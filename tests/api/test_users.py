@@ -1,10 +1,12 @@
 """Users, their sessions and their tokens, over a real socket."""
 
+import asyncio
+
 import pytest
 
 from backend.api.sessions import UserSessions
 from backend.core.logs import captured_log
-from backend.domain.user import Role
+from backend.domain.user import Role, User
 from tests.fixtures.api_server import WEB_TASK, ApiServer, StartApi
 from tests.fixtures.people import PASSWORD, Team, team_of
 
@@ -277,6 +279,36 @@ async def test_change_made_elsewhere_is_seen_when_looked_for(api: ApiServer) -> 
     await api.directory.refresh()
 
     assert (await api.client.get(ME, headers=team.as_("bo"))).status_code == 401
+
+
+async def test_look_that_began_before_a_change_does_not_undo_it(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = await team_of(api)
+    read, go_on, real = asyncio.Event(), asyncio.Event(), api.user_store.list
+
+    async def list_slowly() -> list[User]:
+        rows = await real()
+        monkeypatch.setattr(api.user_store, "list", real)
+        read.set()
+        await go_on.wait()
+        return rows
+
+    monkeypatch.setattr(api.user_store, "list", list_slowly)
+    looking = asyncio.create_task(api.directory.refresh())
+    await read.wait()
+    changing = asyncio.create_task(_shut_out(api, team.ids["bo"]))
+    # The look is held for as long as the change would need if it did not wait for it.
+    await asyncio.wait({changing}, timeout=0.5)
+    go_on.set()
+    await asyncio.gather(looking, changing)
+
+    assert (await api.client.get(ME, headers=team.as_("bo"))).status_code == 401
+
+
+async def _shut_out(api: ApiServer, user_id: str) -> None:
+    await api.user_store.set_disabled(user_id, is_disabled=True, by="anna")
+    await api.directory.refresh()
 
 
 async def test_session_signed_with_another_key_or_epoch_opens_nothing(api: ApiServer) -> None:
