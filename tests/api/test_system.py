@@ -1,15 +1,19 @@
 import os
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import backend
+from backend.api.proxies import Proxies
 from backend.core.logs import captured_log
 from backend.domain.errors import StoreUnavailableError
 from backend.services.code_version import CodeVersion
 from backend.services.system_service import Component
 from tests.fixtures.api_server import WEB_TASK, ApiServer, StartApi
+from tests.fixtures.people import PASSWORD, team_of
 
 TOKEN = "correct-horse-battery"
 COMPONENTS = {"mongodb", "redis", "runner", "disk", "ffmpeg", "browser"}
@@ -162,6 +166,48 @@ async def test_shutdown_needs_the_token_where_there_is_one(start_api: StartApi, 
 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = await api.client.post("/api/v1/system/shutdown", headers=headers)
+
+    assert (answer.status_code, told) == (status, [True] if status == 200 else [])
+
+
+@pytest.mark.parametrize(("name", "status"), [("bo", 403), ("anna", 200)])
+async def test_shutdown_is_for_admins_where_there_are_users(api: ApiServer, name: str, status: int) -> None:
+    team = await team_of(api)
+    told: list[bool] = []
+    api.system.when_told_to_leave(lambda: told.append(True))
+
+    answer = await api.client.post("/api/v1/system/shutdown", headers=team.as_(name))
+
+    assert (answer.status_code, told) == (status, [True] if status == 200 else [])
+
+
+@pytest.mark.parametrize(("is_shown", "status"), [(False, 403), (True, 200)])
+async def test_shutdown_by_a_session_shows_that_a_page_of_ours_asks(
+    api: ApiServer, is_shown: bool, status: int
+) -> None:
+    team = await team_of(api)
+    told: list[bool] = []
+    api.system.when_told_to_leave(lambda: told.append(True))
+    opened = await api.client.post("/api/v1/login", json={"name": "anna", "password": PASSWORD})
+    shown = {"X-XSRF-Token": opened.json()["data"]["xsrf_token"]} if is_shown else {}
+
+    answer = await api.client.post(
+        "/api/v1/system/shutdown", headers={"Cookie": f"mcp_session={opened.cookies['mcp_session']}", **shown}
+    )
+
+    assert team.ids["anna"] == opened.json()["data"]["me"]["user_id"]
+    assert (answer.status_code, told) == (status, [True] if status == 200 else [])
+
+
+@pytest.mark.parametrize(("address", "status"), [("203.0.113.7", 403), ("127.0.0.1", 200)])
+async def test_open_server_is_shut_down_from_its_own_machine_alone(api: ApiServer, address: str, status: int) -> None:
+    settings = api.app.settings
+    # An open server is bound to loopback; should another ever get in, a proxy that is believed tells who it is.
+    settings["door"] = replace(settings["door"], proxies=Proxies([ip_network("127.0.0.1")]))
+    told: list[bool] = []
+    api.system.when_told_to_leave(lambda: told.append(True))
+
+    answer = await api.client.post("/api/v1/system/shutdown", headers={"X-Forwarded-For": address})
 
     assert (answer.status_code, told) == (status, [True] if status == 200 else [])
 
