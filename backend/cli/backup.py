@@ -14,6 +14,7 @@ from rich.console import Console
 import backend
 from backend.cli.db import embedded_uri
 from backend.cli.refusal import read_settings, refuse
+from backend.core.server_file import ServerFile
 from backend.core.settings import Settings
 from backend.domain.errors import MediaCrawerError
 
@@ -120,7 +121,8 @@ async def _opened_parts(settings: Settings, *, is_exclusive: bool) -> AsyncItera
     from backend.store.schema import Schema  # noqa: PLC0415
 
     url = settings.mongodb_url or embedded_uri(settings.data_dir)
-    if is_exclusive and settings.mongodb_url is None and url is not None:
+    is_embedded_up = settings.mongodb_url is None and url is not None
+    if is_exclusive and (is_embedded_up or ServerFile(settings.data_dir).running() is not None):
         refuse("服务器正在运行，请先停止 / the server is running: stop it first (mediacrawer stop)")
     clock = Clock()
     async with AsyncExitStack() as closing:

@@ -23,7 +23,7 @@ from backend.services.backup_service import Say, Sums
 from backend.store.artifact_files import ArtifactFiles
 from backend.store.backup_documents import BackupDocuments, on_hold, read_lines
 from backend.store.migrations import FIRST_VERSION
-from backend.store.schema import COLLECTIONS, CollectionVersion, Schema
+from backend.store.schema import COLLECTIONS, SCHEMA, CollectionVersion, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,10 @@ class _Judge:
     def contents(self) -> Contents:
         """Return what was seen. Raises BackupError when it is not what the manifest says."""
         found = {name: one.shown() for name, one in self._sums.items()}
-        said = {name: one for name, one in self._manifest.get("collections", {}).items() if one.get("documents")}
-        files = self._manifest.get("files", {})
+        collections, files = self._manifest.get("collections"), self._manifest.get("files")
+        if not (isinstance(collections, dict) and isinstance(files, dict)):
+            raise damaged(MANIFEST)
+        said = {name: one for name, one in collections.items() if one != Sums().shown()}
         if found != said or (files.get("count"), files.get("size_bytes")) != (self._files, self._files_bytes):
             raise damaged(MANIFEST)
         documents = {name: one.documents for name, one in self._sums.items()}
@@ -184,7 +186,8 @@ class _Judge:
 
     def _see_documents(self, member: Member) -> None:
         name = member.collection or ""
-        if member.number != self._next.get(name, 0):
+        # Of what shape the data is, is said by the head, and judged there.
+        if member.number != self._next.get(name, 0) or name == SCHEMA:
             raise damaged(member.name)
         self._next[name] = member.number + 1
         lines = self._reader.documents(member)

@@ -2,12 +2,15 @@ import json
 import socket
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 import backend
+from backend.core.processes import this_process
+from backend.core.server_file import ServerRecord, known_by_file
 from tests.fixtures.command import call
 
 
@@ -101,3 +104,26 @@ def test_db_has_nothing_to_print_in_memory_mode() -> None:
     answer = call("db", STORES="memory")
 
     assert (answer.returncode, answer.stdout) == (2, "")
+
+
+def test_restore_is_refused_while_a_server_with_its_own_mongodb_runs(tmp_path: Path) -> None:
+    us = this_process()
+    record = ServerRecord(
+        pid=us.pid,
+        process_started_at=us.started_at,
+        host="127.0.0.1",
+        port=1,
+        url="http://127.0.0.1:1/",
+        revision="abc",
+        started_at=datetime.now(UTC),
+    )
+
+    with known_by_file(tmp_path, record):
+        answer = call(
+            *("restore", str(tmp_path / "b.tar"), "--replace", "--yes"),
+            DATA_DIR=str(tmp_path),
+            MONGODB_URL="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100",
+        )
+
+    assert answer.returncode != 0
+    assert "mediacrawer stop" in answer.stderr

@@ -121,6 +121,15 @@ def link() -> bytes:
     return out.getvalue() + archive(EMPTY)
 
 
+def forged_schema() -> bytes:
+    lines = b'{"_id": "_lock", "holder": "x"}\n'
+    sums = {"documents": 1, "sha256": hashlib.sha256(lines).hexdigest()}
+    manifest = {"collections": {"schema": sums}, "files": {"count": 0, "size_bytes": 0}}
+    return archive(
+        HEAD, ("data/schema/000000.jsonl.gz", packed(lines)), ("manifest.json", json.dumps(manifest).encode())
+    )
+
+
 def endless() -> bytes:
     packer = zlib.compressobj(wbits=31)
     zeros = bytes(1_000_000)
@@ -299,6 +308,10 @@ async def test_backup_cut_anywhere_or_with_a_flipped_bit_is_refused(
         ("BACKUP_DAMAGED", lambda: archive(HEAD, ("data/tasks/000000.jsonl.gz", packed(b'{"a": 1}\n')), EMPTY)),
         ("BACKUP_DAMAGED", lambda: archive(HEAD, ("data/tasks/000000.jsonl.gz", packed(b"[" * 9_000)), EMPTY)),
         ("BACKUP_DAMAGED", lambda: archive(HEAD, ("data/tasks/000000.jsonl.gz", packed(HALF_A_TASK)), EMPTY)),
+        ("BACKUP_DAMAGED", forged_schema),
+        ("BACKUP_DAMAGED", lambda: archive(HEAD, ("manifest.json", b'{"collections": [], "files": {}}'))),
+        ("BACKUP_DAMAGED", lambda: archive(HEAD, ("manifest.json", b'{"collections": {"a": 1}, "files": {}}'))),
+        ("BACKUP_DAMAGED", lambda: archive(HEAD, ("manifest.json", b'{"collections": {}, "files": 1}'))),
         ("BACKUP_CUT", lambda: archive(HEAD)),
     ],
 )
