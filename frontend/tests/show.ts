@@ -17,6 +17,7 @@ export async function show(component: Component, props: Record<string, unknown> 
       { path: '/tasks/new', name: 'new-task', component: Nothing },
       { path: '/tasks/:taskId/:tab?', name: 'task', component: Nothing },
       { path: '/system', name: 'system', component: Nothing },
+      { path: '/:rest(videos|accounts|users|settings)', name: 'other', component: Nothing },
     ],
   })
   await router.push(path)

@@ -22,6 +22,11 @@ export class ApiError extends Error {
     this.requestId = body.error.request_id ?? requestId
   }
 
+  /** What is wrong with one field of the body, when that is what was refused. */
+  at(path: string): string | undefined {
+    return this.fields.find((field) => field.path === path)?.message
+  }
+
   /** True when nobody answered: the server is away, or something between is. */
   get isOffline(): boolean {
     return this.errorName === 'NETWORK'

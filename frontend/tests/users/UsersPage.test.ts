@@ -1,0 +1,178 @@
+import { fireEvent, waitFor, within } from '@testing-library/vue'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+
+import type { User } from '@/api/users'
+import AppShell from '@/components/AppShell.vue'
+import UsersPage from '@/pages/UsersPage.vue'
+import { newPassword } from '@/users/password'
+import { envelope, refusal, serve } from '../server'
+import { show } from '../show'
+
+const ME = { name: '安娜', role: 'admin', user_id: 'u_1', via: 'user', task_visibility: 'team' }
+
+function aUser(change: Partial<User> = {}): User {
+  return {
+    user_id: 'u_2',
+    name: 'bo',
+    role: 'member',
+    is_disabled: false,
+    created_by: '安娜',
+    created_at: '2026-11-22T08:00:00.000Z',
+    updated_at: '2026-11-22T08:00:00.000Z',
+    last_login_at: null,
+    history: [],
+    ...change,
+  }
+}
+const ANNA = aUser({ user_id: 'u_1', name: '安娜', role: 'admin', created_by: 'local' })
+
+function users(items: User[], more: Parameters<typeof serve>[0] = {}) {
+  return serve({
+    'GET /api/v1/users': () => [200, envelope({ items, next_cursor: null })],
+    'GET /api/v1/me': () => [200, envelope(ME)],
+    ...more,
+  })
+}
+
+/** What somebody may press beside a person. */
+async function rowOf(page: Awaited<ReturnType<typeof show>>, name: string) {
+  await page.findByText('（我）')
+  return within(page.container.querySelector<HTMLElement>(`[data-user="${name}"]`)!)
+}
+
+async function openForm(page: Awaited<ReturnType<typeof show>>) {
+  await page.findByText('bo')
+  await fireEvent.click(page.getByText('＋ 添加用户'))
+  await fireEvent.update(page.getByLabelText('用户名'), 'cy')
+  return page.getByRole('button', { name: '添加用户', hidden: true })
+}
+
+beforeEach(() => {
+  vi.spyOn(console, 'log').mockImplementation(() => undefined)
+  vi.spyOn(console, 'error').mockImplementation(() => undefined)
+  HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
+    this.open = true
+  }
+})
+
+describe('the people of a server', () => {
+  it('are shown with role, state and when they were last here', async () => {
+    users([ANNA, aUser({ is_disabled: true })])
+
+    const page = await show(UsersPage)
+
+    await rowOf(page, 'bo')
+    const said = page.container.querySelector('[data-user="bo"]')!.textContent
+    expect(said).toContain('成员')
+    expect(said).toContain('已停用')
+    expect(said).toContain('还没有登录过')
+  })
+
+  it('cannot shut themselves out', async () => {
+    users([ANNA, aUser()])
+
+    const page = await show(UsersPage)
+
+    expect((await rowOf(page, '安娜')).queryByText('停用')).toBeNull()
+  })
+
+  it('are shut out after a question', async () => {
+    const asked = users([ANNA, aUser()], {
+      'PATCH /api/v1/users/u_2': () => [200, envelope(aUser({ is_disabled: true }))],
+    })
+    const page = await show(UsersPage)
+    await fireEvent.click((await rowOf(page, 'bo')).getByText('停用'))
+    expect(asked.some((one) => one.method === 'PATCH')).toBe(false)
+
+    await fireEvent.click(within(page.getByText('停用 bo？').closest('dialog')!).getByText('停用'))
+
+    await waitFor(() => expect(page.queryByText('停用 bo？')).toBeNull())
+    expect(asked.find((one) => one.method === 'PATCH')?.body).toEqual({ is_disabled: true })
+  })
+
+  it('keep their last admin, and the question says why', async () => {
+    users([ANNA, aUser({ role: 'admin' })], {
+      'PATCH /api/v1/users/u_2': () => [409, refusal(40901, 'STATE_CONFLICT')],
+    })
+    const page = await show(UsersPage)
+    await fireEvent.click((await rowOf(page, 'bo')).getByText('设为成员'))
+
+    await fireEvent.click(within(page.getByText('把 bo 设为成员？').closest('dialog')!).getByText('设为成员'))
+
+    expect((await page.findByText('refused: STATE_CONFLICT')).closest('dialog')).not.toBeNull()
+  })
+
+  it('are added with a password that is made here and shown once', async () => {
+    const asked = users([ANNA, aUser()], { 'POST /api/v1/users': () => [200, envelope(aUser({ name: 'cy' }))] })
+    const page = await show(UsersPage)
+    await fireEvent.click(await openForm(page))
+
+    const shown = (await page.findByText(/只显示这一次/)).parentElement!.querySelector('[data-secret]')!.textContent!
+
+    expect(asked.find((one) => one.method === 'POST')?.body).toEqual({ name: 'cy', role: 'member', password: shown })
+    await fireEvent.click(page.getByText('关闭'))
+    await waitFor(() => expect(document.body.innerHTML).not.toContain(shown))
+  })
+
+  it('learn at the field that a name is taken', async () => {
+    users([ANNA, aUser()], { 'POST /api/v1/users': () => [409, refusal(40905, 'NAME_TAKEN')] })
+    const page = await show(UsersPage)
+
+    await fireEvent.click(await openForm(page))
+
+    await page.findByText('refused: NAME_TAKEN')
+    expect(page.getByLabelText('用户名').getAttribute('aria-invalid')).toBe('true')
+  })
+
+  it('learn at the field what is wrong with a password that was typed', async () => {
+    const fields = [{ path: 'password', code: 'BAD_FORMAT', message: '密码太短' }]
+    users([ANNA, aUser()], { 'POST /api/v1/users': () => [422, refusal(42201, 'VALIDATION_FAILED', fields)] })
+    const page = await show(UsersPage)
+    const save = await openForm(page)
+    await fireEvent.click(page.getByLabelText('自己填写'))
+    await fireEvent.update(page.getByLabelText('新密码'), 'short')
+
+    await fireEvent.click(save)
+
+    await page.findByText('密码太短')
+    expect(page.getByLabelText('新密码').getAttribute('aria-invalid')).toBe('true')
+  })
+
+  it('begin with an admin whose password is typed: nobody would see one that was made', async () => {
+    const asked = users([], { 'POST /api/v1/users': () => [200, envelope(ANNA)] })
+    const page = await show(UsersPage)
+    await page.findByText(/还没有用户/)
+    await fireEvent.click(page.getByText('＋ 添加用户'))
+    await fireEvent.update(page.getByLabelText('用户名'), '安娜')
+    await fireEvent.update(page.getByLabelText('新密码'), 'a-long-enough-one')
+
+    await fireEvent.click(page.getByRole('button', { name: '添加用户', hidden: true }))
+
+    const body = { name: '安娜', role: 'admin', password: 'a-long-enough-one' }
+    await waitFor(() => expect(asked.find((one) => one.method === 'POST')?.body).toEqual(body))
+  })
+})
+
+describe('the way to the people', () => {
+  it.each([
+    ['an admin who signed in', { ...ME }, true],
+    ['a member', { ...ME, role: 'member' }, false],
+    ['the one person of an open server', { ...ME, name: 'local', user_id: null, via: 'open' }, false],
+  ])('is there for %s: %j', async (_, me, expected) => {
+    const asked = serve({ 'GET /api/v1/me': () => [200, envelope(me)] })
+
+    const page = await show(AppShell)
+
+    await expect.poll(() => asked.some((one) => one.path === '/api/v1/me')).toBe(true)
+    await waitFor(() => expect(page.queryByText('用户') !== null).toBe(expected))
+  })
+})
+
+describe('a password made here', () => {
+  it('has 20 letters and is another one each time', () => {
+    const made = new Set(Array.from({ length: 50 }, newPassword))
+
+    expect(made.size).toBe(50)
+    for (const one of made) expect(one).toMatch(/^[a-km-np-z2-9]{20}$/)
+  })
+})
