@@ -39,7 +39,7 @@ from backend.store.items import ItemStore
 from backend.store.task_queries import TaskQueries
 from backend.store.tasks import TaskStore
 from bench.harness.stepping import current_meter
-from bench.harness.threads import busy_threads
+from bench.harness.threads import POOLS, busy_threads
 from tests.fixtures.cogvideox_server import CogVideoXServer
 from tests.fixtures.hostile_server import NO_CA
 from tests.fixtures.site import Site
@@ -53,6 +53,7 @@ T = TypeVar("T")
 POLL_S = 0.05
 LEASE_S = 30.0
 _ENDING_S = 0.05
+_LETTING_GO_S = 1.0
 _MANNERS = Manners(
     limits=FetchLimits(total_s=5.0), back_off_s=0.01, longest_wait_s=2.0, report_every_s=0, note_every_s=0
 )
@@ -255,8 +256,10 @@ class House:
             if "waitpid" in one.name:
                 # It has told of its child's end, and has a line or two left to run.
                 one.join(_ENDING_S)
-        # The system's resolver cannot be told to stop: what it was asked it answers, to nobody.
-        yield from (f"a busy thread: {name}" for name in busy_threads() if not name.startswith("dns"))
+        # The system's resolver cannot be told to stop: what it was asked it answers, to nobody. Another that has
+        # answered may have a line or two left to run, too.
+        busy = busy_threads(pools=tuple(pool for pool in POOLS if pool != "dns"), for_s=_LETTING_GO_S)
+        yield from (f"a busy thread: {name}" for name in busy)
 
     def _hear_stop(self) -> None:
         self.on_stop()

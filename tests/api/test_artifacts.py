@@ -140,7 +140,7 @@ async def test_name_is_given_in_both_forms(api: ApiServer) -> None:
     answer = await read(api, {}, name='露营"; x=y\r\nEvil: 1.mp4')
 
     assert answer.headers["Content-Disposition"] == (
-        "inline; filename=\"____ x_yEvil_ 1.mp4\"; filename*=UTF-8''%E9%9C%B2%E8%90%A5%22%3B%20x%3DyEvil%3A%201.mp4"
+        "inline; filename=\"____ x_yEvil_ 1.mp4\"; filename*=UTF-8''%E9%9C%B2%E8%90%A5_%3B%20x%3DyEvil_%201.mp4"
     )
     assert "Evil" not in answer.headers
 

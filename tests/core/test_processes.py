@@ -53,7 +53,7 @@ def test_process_that_ended_and_was_not_reaped_is_not_alive(child: "subprocess.P
 
     assert processes.wait_ended([process], within_s=20) == []
     assert not processes.is_alive(process)
-    assert processes.descendants_of(this_process()) == []
+    assert process not in processes.descendants_of(this_process())
 
 
 def test_process_that_goes_on_is_left_after_the_wait(child: "subprocess.Popen[str]") -> None:
