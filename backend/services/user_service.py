@@ -127,6 +127,10 @@ class UserService:
             changed = await self._users.set_disabled(user_id, is_disabled=is_disabled, by=by)
         return await self._done(changed, "user.disabled" if is_disabled else "user.enabled", by=by)
 
+    def check_password(self, password: str, name: str) -> None:
+        """Raise ValidationFailedError for what `name` may not have as a password."""
+        _check_password(password, name)
+
     async def reset(self, user_id: str, password: str, *, by: str) -> User:
         """Give a user another password; their sessions end, and their tokens go: whoever has them may be another.
 

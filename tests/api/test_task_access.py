@@ -7,6 +7,7 @@ import pytest
 from backend.api.app import ROUTES
 from backend.domain.item import Item
 from backend.domain.task import Lease
+from backend.domain.user import Caller
 from tests.fixtures.api_server import WEB_TASK, ApiServer, StartApi
 from tests.fixtures.people import Team, team_of
 
@@ -197,6 +198,24 @@ async def test_own_visibility_hides_others_tasks_in_the_stream(start_api: StartA
 
     assert refused == [404, 404]
     assert unseen not in read
+
+
+async def test_stream_is_not_opened_for_who_is_disabled_meanwhile(
+    start_api: StartApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team_ = await team(start_api, "own")
+    mine = await team_.make("bo")
+    access, real = team_.api.services.access, team_.api.services.access.check
+
+    async def check(task_id: str, caller: Caller, *, is_change: bool) -> None:
+        await real(task_id, caller, is_change=is_change)
+        await team_.api.users.set_disabled(team_.ids["bo"], is_disabled=True, by="anna")
+
+    monkeypatch.setattr(access, "check", check)
+    async with team_.api.client.stream("GET", f"{STREAM}?topics=task:{mine}", headers=team_.as_("bo")) as answer:
+        status = answer.status_code
+
+    assert (status, len(team_.api.app.streams)) == (401, 0)
 
 
 async def test_stream_of_a_disabled_user_ends_at_once(start_api: StartApi) -> None:

@@ -88,6 +88,21 @@ async def test_auth_token_goes_on_working_beside_users(start_api: StartApi) -> N
     assert 'name="password"' in page
 
 
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({"password": "another-long-one", "role": "member"}, 409), ({"password": "short", "is_disabled": False}, 422)],
+)
+async def test_refused_change_of_a_user_changes_nothing(api: ApiServer, change: dict[str, object], status: int) -> None:
+    team = await team_of(api)
+
+    answer = await api.client.patch(f"{USERS}/{team.ids['anna']}", json=change, headers=team.as_("anna"))
+
+    assert answer.status_code == status
+    assert (await api.client.get(ME, headers=team.as_("anna"))).status_code == 200
+    assert [one.what for one in (await api.users.get(team.ids["anna"])).history] == ["created"]
+    await log_in(api, "anna")
+
+
 @pytest.mark.parametrize("way", ["disable", "reset", "remove", "own password"])
 async def test_sessions_of_a_user_end_at_once(api: ApiServer, way: str) -> None:
     team = await team_of(api)

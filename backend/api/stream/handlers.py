@@ -29,6 +29,9 @@ class StreamHandler(ApiHandler):
         query = self.read_query(StreamQuery)
         await self._refuse_hidden(query.topics)
         self._refuse_when_full()
+        # Whoever was shut out while their tasks were looked up is not among the readers that are parted from.
+        if not self.door.callers.is_current(self.caller):
+            self.check_caller()
         # The header first: a browser that connects again by itself still has the `after` it began with.
         cursor = self.request.headers.get("Last-Event-ID", "")[:_MAX_CURSOR_CHARS] or query.after
         hub = self.services.events

@@ -90,12 +90,16 @@ class UserHandler(AdminHandler):
     async def _changed(self, user_id: str, body: UserChange) -> User:
         users, by = self.services.users, self.caller.name
         changed = await users.get(user_id)
-        if body.password is not None:
-            changed = await users.reset(user_id, body.password.get_secret_value(), by=by)
+        password = None if body.password is None else body.password.get_secret_value()
+        # What may be refused comes before what cannot be taken back.
+        if password is not None:
+            users.check_password(password, changed.name)
         if body.role is not None:
             changed = await users.set_role(user_id, Role(body.role), by=by)
         if body.is_disabled is not None:
             changed = await users.set_disabled(user_id, is_disabled=body.is_disabled, by=by)
+        if password is not None:
+            changed = await users.reset(user_id, password, by=by)
         return changed
 
 
