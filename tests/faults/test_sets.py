@@ -216,7 +216,7 @@ async def test_half_of_thirty_tasks_at_every_stage_is_cancelled_and_the_other_ha
         assert all(one["books"]["balanced"] for one in ended.values())
         assert sum(one["matched"] for one in told) == sum(one["cancel"] is not None for one in ended.values())
         assert all(one["cancelled"] + one["cancelling"] == one["matched"] for one in told)
-        assert {one["cancel"]["requested_by"] for one in ended.values() if one["cancel"]} == {"local"}
+        assert {one["cancel"]["requested_by"] for one in ended.values() if one["cancel"]} == {"token"}
         assert not {stage for stage, one in kept.items() if one["cancel"] is not None}
         # Its doomed twin was rendered; with that one's slot the queued film may begin.
         assert kept["queued"]["status"] in {"pending", "running"}
