@@ -32,9 +32,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
-    language: Annotated[
-        str, typer.Option("--lang", help="zh, en or both; by default LANGUAGE, else the terminal's.")
-    ] = "",
+    language: Annotated[str, typer.Option("--lang", help="zh, en or both; by default the terminal's.")] = "",
     bundle: Annotated[
         bool, typer.Option("--bundle", help="Write one zip without secrets, to hand to somebody who helps.")
     ] = False,
@@ -51,7 +49,7 @@ def doctor(
     if as_json:
         print(json.dumps({"ok": is_well(rows), "rows": [row.as_json() for row in rows]}, ensure_ascii=False, indent=2))
     else:
-        speech, console = terminal_speech(_language(language, settings)), Console(highlight=False)
+        speech, console = _speech(language, settings), Console(highlight=False)
         console.print(checklist(rows, speech))
         console.print(Styled(f"\n {speech.say(_summary(rows))}", "green" if is_well(rows) else "bold red"))
     if bundle:
@@ -60,17 +58,31 @@ def doctor(
 
 
 def checklist(rows: Sequence["Row"], speech: "Speech") -> Table:
-    """Return the table: a mark, what was looked at, what was seen, and under it what to do."""
+    """Return the table: a mark, what was looked at, what was seen, and under it what to do.
+
+    Two languages side by side leave no room for columns: then each part has its own line.
+    """
+    is_stacked = speech.envelope == "both"
     table = Table(box=None, padding=(0, 1), show_header=False, expand=False)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    if not is_stacked:
+        table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
-        mark, style = _MARKS[row.state]
-        table.add_row(Styled(mark, style), Styled(speech.say(row.title)), Styled(speech.say(row.seen)))
+        mark, title, seen = _mark(row), Styled(speech.say(row.title)), Styled(speech.say(row.seen))
+        if is_stacked:
+            table.add_row(mark, title)
+            table.add_row("", seen)
+        else:
+            table.add_row(mark, title, seen)
         if row.advice is not None:
-            table.add_row("", "", _advice(speech.say(row.advice)))
+            table.add_row(*([""] if is_stacked else ["", ""]), _advice(speech.say(row.advice)))
     return table
+
+
+def _mark(row: "Row") -> Styled:
+    mark, style = _MARKS[row.state]
+    return Styled(mark, style)
 
 
 def _advice(words: str) -> Table:
@@ -100,7 +112,13 @@ def _pack(file: Path | None, settings: Settings, rows: Sequence["Row"]) -> None:
     typer.echo(f"✓ {path}: {', '.join(names)}", err=True)
 
 
-def _language(wanted: str, settings: Settings) -> "Language":
+def _speech(wanted: str, settings: Settings) -> "Speech":
+    """Return the language that was wanted, else one: that of the terminal, as labels are."""
+    from backend.api.language import Speech  # noqa: PLC0415
+
     if wanted not in {"", "zh", "en", "both"}:
         refuse("--lang: zh, en, both")
-    return settings.language if wanted == "" else cast("Language", wanted)
+    if wanted == "":
+        label = terminal_speech(settings.language).record
+        return Speech(envelope=label, record=label)
+    return Speech(envelope=cast("Language", wanted), record="en" if wanted == "en" else "zh")

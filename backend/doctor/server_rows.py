@@ -70,8 +70,13 @@ def _server(seen: Look) -> Row:
     if seen.health is None:
         silent = Text(f"pid {pid} 在 {seen.server.url} 不应答", f"pid {pid} does not answer at {seen.server.url}")
         return Row("server", _SERVER, "bad", silent, _DIAGNOSE)
-    version, uptime_s = seen.health.get("version", "?"), round(seen.health.get("uptime_s", 0))
-    where = f"{seen.server.url}  pid {pid}  v{version}"
+    where = f"{seen.server.url}  pid {pid}"
+    if "version" not in seen.health:
+        hidden = Text(
+            f"{where}  详情要登录：用 AUTH_TOKEN=令牌 运行", f"{where}  details need a login: AUTH_TOKEN=... doctor"
+        )
+        return Row("server", _SERVER, "ok", hidden)
+    where, uptime_s = f"{where}  v{seen.health['version']}", round(seen.health.get("uptime_s", 0))
     return Row("server", _SERVER, "ok", Text(f"{where}  已运行 {uptime_s} 秒", f"{where}  up {uptime_s} s"))
 
 

@@ -32,9 +32,12 @@ def store_rows(seen: Look) -> list[Row]:
 def _as_told(seen: Look, name: str, title: Text) -> Row:
     part, part_zh = ((one or {}).get("components", {}).get(name, {}) for one in (seen.health, seen.health_zh))
     state, latency_ms = part.get("state", "down"), part.get("latency_ms")
-    where = Text("内置", "embedded") if part.get("is_embedded") else Text("外部", "external")
     took = "" if latency_ms is None else f", {latency_ms} ms"
-    words = Text(f"{state}, {where.zh}{took}", f"{state}, {where.en}{took}")
+    words = same(f"{state}{took}")
+    # Who has not signed in is not told.
+    if "is_embedded" in part:
+        where = Text("内置", "embedded") if part["is_embedded"] else Text("外部", "external")
+        words = Text(f"{state}, {where.zh}{took}", f"{state}, {where.en}{took}")
     advice = Text(part_zh.get("advice") or "", part["advice"]) if part.get("advice") else None
     return Row(name, title, "bad" if state == "down" else "ok", words, advice)
 

@@ -8,12 +8,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from backend.cli import app
+from backend.cli.running_server import RunningServer
 from backend.core.settings import Settings
 from backend.doctor.code_rows import code_rows
 from backend.doctor.log_rows import START, log_rows
 from backend.doctor.machine_rows import machine_rows
 from backend.doctor.rows import Row
-from backend.doctor.server_rows import look, server_rows
+from backend.doctor.server_rows import Look, look, server_rows
+from backend.doctor.store_rows import store_rows
 
 ACCESS = "2026-11-22 16:00:02 | INFO     | tornado.access:log_request:1 | 200 POST /api/v1/tasks (127.0.0.1) 3.10ms"
 BEGUN = f"2026-11-22 16:00:00 | INFO     | __main__:startup:1 | {START}"
@@ -129,6 +131,33 @@ def test_table_speaks_one_language(tmp_path: Path, language: str, words: str) ->
 
     assert words in shown
     assert ("The backend runs" in shown) is (language == "en")
+
+
+@pytest.mark.parametrize(("locale", "is_chinese"), [("C.UTF-8", True), ("zh_CN.UTF-8", True), ("en_US.UTF-8", False)])
+def test_table_speaks_one_language_unless_told(tmp_path: Path, locale: str, is_chinese: bool) -> None:
+    shown = run(tmp_path, LC_ALL=locale).stdout
+
+    assert ("后端在运行" in shown, "The backend runs" in shown) == (is_chinese, not is_chinese)
+
+
+def test_two_languages_are_stacked_so_that_80_columns_are_enough(tmp_path: Path) -> None:
+    lines = run(tmp_path, "--lang", "both", COLUMNS="80").stdout.splitlines()
+
+    at = lines.index(next(line for line in lines if "访问日志里有 POST / A POST in the access log" in line))
+    assert lines[at + 1].split() == ["启动后还没有", "/", "none", "since", "the", "start"]
+    assert len(lines) < 60
+
+
+def test_health_that_hides_its_details_is_not_filled_with_guesses() -> None:
+    server = RunningServer(None, "127.0.0.1", 1)
+    health = {"status": "ok", "components": {"mongodb": {"state": "ok"}, "redis": {"state": "ok"}}}
+    seen = Look(Settings(), server, health, health)
+
+    shown = [server_rows(seen)[0].seen.zh, *(row.seen.zh for row in store_rows(seen))]
+
+    assert "AUTH_TOKEN" in shown[0]
+    assert "v?" not in shown[0]
+    assert shown[1:] == ["ok", "ok"]
 
 
 def test_unknown_language_is_refused(tmp_path: Path) -> None:
