@@ -1,11 +1,9 @@
 """Finds the server that a command talks to, or runs one inside the command."""
 
 import contextlib
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from backend.api.language import Speech
@@ -14,6 +12,7 @@ from backend.cli.interrupt import Interrupt
 from backend.cli.refusal import refuse
 from backend.cli.speech import accept_language
 from backend.client import AsyncClient, ClientError
+from backend.core.server_file import ServerFile
 from backend.core.settings import Settings, vendor_environ
 from backend.domain.text import Text
 
@@ -89,20 +88,12 @@ async def _running(settings: Settings, speech: Speech) -> AsyncClient | None:
 
 
 def _candidates(settings: Settings) -> Iterator[str]:
-    known = _known_url(settings.data_dir / "server.json")
+    # Only of a process that runs: at a dead one's port may listen whoever likes to be sent a token.
+    known = ServerFile(settings.data_dir).running()
     if known is not None:
-        yield known
+        yield known.url
     if settings.port:
         yield f"http://127.0.0.1:{settings.port}"
-
-
-def _known_url(path: Path) -> str | None:
-    try:
-        record = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    url = record.get("url") if isinstance(record, dict) else None
-    return url if isinstance(url, str) else None
 
 
 def _is_ours(health: Any) -> bool:

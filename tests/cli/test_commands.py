@@ -127,3 +127,18 @@ def test_restore_is_refused_while_a_server_with_its_own_mongodb_runs(tmp_path: P
 
     assert answer.returncode != 0
     assert "mediacrawer stop" in answer.stderr
+
+
+def test_token_is_not_sent_to_where_a_server_was_that_has_gone(tmp_path: Path) -> None:
+    gone = {"pid": 2**31 - 2, "process_started_at": 1.0, "revision": "abc", "started_at": "2026-11-22T08:00:00Z"}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        record = {**gone, "host": "127.0.0.1", "port": port, "url": f"http://127.0.0.1:{port}/"}
+        (tmp_path / "server.json").write_text(json.dumps(record), "utf-8")
+
+        answer = call("tasks", "list", DATA_DIR=str(tmp_path), PORT="0", AUTH_TOKEN="tok-0123456789")
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.accept()
+
+    assert answer.returncode == 2
