@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
+from loguru import logger
 from rich.console import Console
 
 import backend
@@ -100,6 +101,8 @@ def _run(work: Callable[[_Parts], Awaitable[None]], *, is_exclusive: bool) -> No
         async with _opened_parts(settings, is_exclusive=is_exclusive) as parts:
             await work(parts)
 
+    # What the command says is for a person; the log is the server's.
+    logger.disable("backend")
     try:
         asyncio.run(main())
     except MediaCrawerError as error:
@@ -107,6 +110,8 @@ def _run(work: Callable[[_Parts], Awaitable[None]], *, is_exclusive: bool) -> No
         refuse(f"{error.message.both()}{advice}", code=_FAILED)
     except OSError as error:
         refuse(f"{error.filename or ''}: {error.strerror or type(error).__name__}", code=_FAILED)
+    finally:
+        logger.enable("backend")
 
 
 @asynccontextmanager

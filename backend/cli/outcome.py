@@ -38,6 +38,11 @@ STYLES = {
 _MANY_FILES = 10
 _SIZE_STEP = 1024
 
+_WITH_TOKEN = Text(
+    "在这台机器上：mediacrawer token create <用户名>，再用 AUTH_TOKEN=<令牌> mediacrawer …",
+    "On this machine: mediacrawer token create <user>, then AUTH_TOKEN=<token> mediacrawer ...",
+)
+
 
 def exit_code(record: "TaskRecord") -> int:
     """Return what the process ends with."""
@@ -61,6 +66,8 @@ def refuse_for(error: ClientError, speech: Speech) -> "NoReturn":
         lines = [f"{error.name}: {error.message}"]
         lines += [f"  {one.path}: {one.message}" for one in error.fields]
         lines += [f"  → {error.advice}"] if error.advice else []
+        if error.name == "AUTH_REQUIRED":
+            lines.append(f"  → {speech.say(_WITH_TOKEN)}")
         lines += [f"  request_id: {error.request_id}"] if error.request_id else []
     else:
         lines.append(speech.say(Text("  服务器没有给出完整的回答", "  the server has given no whole answer")))

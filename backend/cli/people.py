@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 import typer
+from loguru import logger
 
 from backend.cli.db import embedded_uri
 from backend.cli.refusal import read_settings, refuse
@@ -43,12 +44,16 @@ def run(work: Work) -> None:
         async with _opened(settings) as users:
             await work(users)
 
+    # What the command says is for a person; the log is the server's.
+    logger.disable("backend")
     try:
         asyncio.run(main())
     except ValidationFailedError as error:
         refuse("; ".join(one.message.both() for one in error.problems), code=_FAILED)
     except MediaCrawerError as error:
         refuse(error.message.both(), code=_FAILED)
+    finally:
+        logger.enable("backend")
 
 
 async def found(users: "UserService", name: str) -> User:

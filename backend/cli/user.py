@@ -19,6 +19,11 @@ UserName = Annotated[str, typer.Argument(metavar="NAME", help="用户名 / the n
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="从标准输入读密码 / read the password from stdin.")]
 Generate = Annotated[bool, typer.Option("--generate", help="生成密码并显示一次 / make a password, shown once.")]
 
+_FIRST = """🔒 从现在起，所有人都要先登录：网页在 /login 登录；命令和脚本要带令牌
+   from now on everybody signs in: at /login on the page; commands and scripts need a token
+   mediacrawer token create {name}
+   AUTH_TOKEN=<令牌 / the token> mediacrawer tasks list"""
+
 
 def register(parent: typer.Typer) -> None:
     """Add the group of commands."""
@@ -40,9 +45,12 @@ def add(
     password = read_password(from_stdin=password_stdin, generate=generate)
 
     async def work(users: "UserService") -> None:
+        is_first = not await users.list()
         made = await users.add(name, password, role=None if role is None else Role(role), by=BY)
         print(f"✅ 已添加 / added: {made.name} ({made.role.value})")
         _tell(password, is_generated=generate)
+        if is_first:
+            print(_FIRST.format(name=made.name))
 
     run(work)
 

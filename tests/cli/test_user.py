@@ -17,7 +17,7 @@ _WITHIN_S = 60.0
 def test_users_are_changed_whether_the_server_runs_or_not(tmp_path: Path) -> None:
     data = {"DATA_DIR": str(tmp_path / "data")}
     added = call("user", "add", "安娜", "--generate", **data)
-    password = added.stdout.split()[-1]
+    password = added.stdout.splitlines()[1].split()[-1]
     with live_app(tmp_path, "cli-user") as app:
         shut = httpx.get(f"{app.url}/api/v1/me", timeout=_WITHIN_S).status_code
         body = {"name": "安娜", "password": password}
@@ -33,6 +33,9 @@ def test_users_are_changed_whether_the_server_runs_or_not(tmp_path: Path) -> Non
         gone = _me_when(app.url, token, 401)
 
     assert added.stdout.startswith("✅ 已添加 / added: 安娜 (admin)\n")
+    assert "所有人都要先登录" in added.stdout
+    assert "所有人都要先登录" not in made.stdout
+    assert (added.stderr, made.stderr) == ("", "")
     assert signed_in == 200
     assert shut == 401
     assert "bo (member)" in made.stdout
