@@ -50,7 +50,7 @@ def backup(
         bool, typer.Option("--with-key", help="连同 secrets.key：拿到文件的人能打开账号 / the key of the accounts too.")
     ] = False,
 ) -> None:
-    """备份全部数据到一个文件，服务器可以继续运行 / Write all data to one file, while the server runs or not."""
+    """备份全部数据，不必停止服务器 / Back up all data, running or not."""
 
     async def work(parts: _Parts) -> None:
         with _progress() as say:

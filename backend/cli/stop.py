@@ -46,7 +46,7 @@ def restart(
         bool, typer.Option("--foreground", help="Stay in this terminal, with the log; Ctrl+C stops it.")
     ] = False,
 ) -> None:
-    """停止服务器，再以磁盘上的代码启动 / Stop the server, then start the code on disk, in the background."""
+    """停止后以最新代码在后台启动 / Stop, then start the code on disk."""
     settings = read_settings()
     begun = time.monotonic()
     server, environ = find_server(settings), {}

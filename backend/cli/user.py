@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="user", help="用户 / Users: add, disable, reset.", no_args_is_help=True, add_completion=False)
 
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="用户名 / the name")]
-FromStdin = Annotated[bool, typer.Option("--password-stdin", help="从标准输入读密码 / read the password from stdin.")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="从标准输入读密码 / password from stdin.")]
 Generate = Annotated[bool, typer.Option("--generate", help="生成密码并显示一次 / make a password, shown once.")]
 
 _FIRST = """🔒 从现在起，所有人都要先登录：网页在 /login 登录；命令和脚本要带令牌
