@@ -102,9 +102,15 @@ class Visit:
         """Scroll as a person does."""
         await (await self._opened()).scroll(over)
 
-    async def click(self, selector: str) -> bool:
-        """Click the first visible thing the selector finds; False when there is none."""
-        return await (await self._opened()).click(selector)
+    async def click(self, selector: str, *, within_s: float = 0.0) -> bool:
+        """Click the first visible thing the selector finds; False when there is none, and none comes `within_s`."""
+        tab = await self._opened()
+        until = self._clock.elapsed() + within_s
+        while not await tab.click(selector):
+            if self._clock.elapsed() >= until:
+                return False
+            await self._context.sleep(_LOOK_EVERY_S)
+        return True
 
     async def close(self) -> None:
         """Close the tab; a cancel does not cut it short."""

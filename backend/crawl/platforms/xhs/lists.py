@@ -30,6 +30,8 @@ PROFILE = Listen("GET", "/user/otherinfo")
 LISTEN = (SEARCH, NOTE, COMMENTS, REPLIES, POSTED, PROFILE)
 
 _SCROLLED = ".note-scroller"
+# Moved into sight, and on a slow machine not at once.
+_OPENS_WITHIN_S = 4.0
 _FILTERS = (".filter", ".filter-box", ".search-layout__top .filter")
 # The words on the page's own choices, the first that is there is pressed.
 _SORTS = {"popularity_descending": ("最多点赞", "最热"), "time_descending": ("最新",)}
@@ -166,8 +168,12 @@ class SearchList(_Source):
         # The panel opens under the mouse.
         for opener in _FILTERS:
             if await self._visit.click(opener):
-                return await self._visit.click(selector)
-        return False
+                break
+        else:
+            # The page's own script may not have come to it yet.
+            if not await self._visit.click(_FILTERS[0], within_s=_OPENS_WITHIN_S):
+                return False
+        return await self._visit.click(selector, within_s=_OPENS_WITHIN_S)
 
 
 class CreatorList(_Source):

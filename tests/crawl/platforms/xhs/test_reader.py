@@ -84,7 +84,7 @@ class Shelf:
     async def scroll(self, over: str | None = None) -> None:
         pass
 
-    async def click(self, selector: str) -> bool:
+    async def click(self, selector: str, *, within_s: float = 0.0) -> bool:
         return False
 
     async def wall(self) -> None:
