@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from backend.core.crash_points import crash_point
-from backend.core.database import ahead_of_journal
+from backend.core.journal import ahead_of_journal
 from backend.crawl.patience import patiently
 from backend.crawl.platform import CrawlTools
 from backend.crawl.refusal import Refusal
@@ -168,12 +168,13 @@ class UnitCrawl:
     async def _store(self, row: Row, reading: Reading, rows: FrontierStore, items: ItemStore) -> None:
         """Store a unit: what follows from it, its items, its end. Doing it twice changes nothing more."""
         lease = self._context.lease
-        with ahead_of_journal():
+        with ahead_of_journal() as ahead:
             # The row's end below is journalled, and with it everything before.
             await rows.add_many(lease, reading.found)
             await items.upsert_many(lease, reading.items)
         crash_point("mid_store")
         await rows.finish(lease, [self._result(row, reading)])
+        ahead.check()
 
     def _result(self, row: Row, reading: Reading) -> RowResult:
         return RowResult(

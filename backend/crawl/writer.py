@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import accumulate
 
 from backend.core.crash_points import crash_point
-from backend.core.database import ahead_of_journal
+from backend.core.journal import ahead_of_journal
 from backend.crawl.frontier import Frontier
 from backend.crawl.patience import patiently
 from backend.crawl.urls import Target
@@ -117,7 +117,7 @@ class Writer:
         Raises LeaseLostError when a row is no longer ours.
         """
         lease = self._context.lease
-        with ahead_of_journal():
+        with ahead_of_journal() as ahead:
             # The rows' ends below are journalled, and with them everything before.
             judged = await self._within_limit(await self._without_duplicates(visits))
             await self._add_links(judged)
@@ -129,6 +129,7 @@ class Writer:
             if visit.retry_at is not None:
                 await self._rows.requeue(lease, visit.row, visit.retry_at)
                 self._frontier.note_due(visit.row.origin, visit.retry_at)
+        ahead.check()
         self._frontier.stored += new
         self._frontier.let_go(visit.row.fingerprint for visit in judged)
         return judged

@@ -11,7 +11,8 @@ from typing import TypeVar
 from loguru import logger
 
 from backend.core.clock import Clock
-from backend.core.database import ahead_of_journal, first_in_line, settle, writes_counted
+from backend.core.database import first_in_line, settle, writes_counted
+from backend.core.journal import ahead_of_journal
 from backend.domain.errors import LeaseLostError, StoreUnavailableError, is_loop_closed
 from backend.domain.execution import Execution, Executor
 from backend.domain.task import Ending, StopReason, Task, TaskKind, TaskStatus
@@ -147,7 +148,9 @@ class Supervisor:
     async def _conclude(self, run: Run, execution: Execution, context: RunContext, reason: StopReason | None) -> None:
         async def conclude() -> bool:
             async with asyncio.timeout(_CONCLUDE_S):
-                run.books = await execution.conclude(context, reason)
+                with ahead_of_journal() as ahead:
+                    run.books = await execution.conclude(context, reason)
+            ahead.check()
             return True
 
         with ahead_of_journal():

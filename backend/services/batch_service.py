@@ -14,7 +14,7 @@ from typing import TypeVar
 from loguru import logger
 
 from backend.core.clock import Clock
-from backend.core.database import ahead_of_journal
+from backend.core.journal import Ahead, ahead_of_journal
 from backend.core.turns import Turns
 from backend.domain.errors import IdempotencyConflictError, RequestError, StoreUnavailableError
 from backend.domain.task import NewTask, TaskStatus
@@ -137,16 +137,20 @@ class BatchService:
             if await self._sets.was_used_otherwise(by, call.key, call.body_hash or ""):
                 raise IdempotencyConflictError(_USED_OTHERWISE)
         made: dict[int, Made] = {}
+        aheads: list[Ahead] = []
         with self._tasks.creating() as new_ids:
             numbered = [(new_ids(), index, call.entry(index, one)) for index, one in good.items()]
             for start in range(0, len(numbered), _STORED_AT_ONCE):
                 some = numbered[start : start + _STORED_AT_ONCE]
                 async with self._storing:
-                    with ahead_of_journal():
+                    with ahead_of_journal() as ahead:
                         stored = await self._sets.create([(task_id, new) for task_id, _, new in some])
+                aheads.append(ahead)
                 made |= dict(zip((index for _, index, _ in some), stored, strict=True))
             if numbered:
                 await self._store.keep(numbered[-1][0])
+                for ahead in aheads:
+                    ahead.check()
         return made
 
     async def _schedule_all(self, made: Sequence[Made]) -> None:

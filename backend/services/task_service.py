@@ -15,6 +15,7 @@ from backend.core.both import both
 from backend.core.cache import Cache
 from backend.core.clock import Clock
 from backend.core.first_of import first_of
+from backend.core.journal import ahead_of_journal
 from backend.domain.errors import (
     CacheUnavailableError,
     MediaCrawerError,
@@ -251,7 +252,8 @@ class TaskService:
         MongoDB decides; the registry and the flag only make it fast. Idempotent. Raises TaskNotFoundError.
         """
         requested_at = self._clock.now()
-        task = await self._tasks.cancel(task_id, by=by, requested_at=requested_at)
+        with ahead_of_journal() as ahead:
+            task = await self._tasks.cancel(task_id, by=by, requested_at=requested_at)
         if task is None:
             task = await self.get(task_id)
             if task.status.is_final:
@@ -262,6 +264,7 @@ class TaskService:
             logger.info("🛑 任务已标记为取消: {}", task_id)
         self._stop_here(task)
         await both(self._flag(task_id), self._tasks.keep(task_id))
+        ahead.check()
         if task.status is TaskStatus.CANCELLED:
             return await self._settled(task)
         if wait_s > 0:

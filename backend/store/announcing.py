@@ -16,8 +16,9 @@ from pymongo import DESCENDING
 
 from backend.core.clock import Clock
 from backend.core.crash_points import crash_point
-from backend.core.database import Database, ahead_of_journal
+from backend.core.database import Database
 from backend.core.event_log import Addition, EventLog
+from backend.core.journal import ahead_of_journal
 from backend.domain.errors import CacheUnavailableError, StoreUnavailableError
 from backend.domain.log import LogLine
 from backend.domain.task import FINAL_STATUSES, Lease

@@ -9,7 +9,8 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from backend.core.clock import Clock
-from backend.core.database import Database, ahead_of_journal
+from backend.core.database import Database
+from backend.core.journal import ahead_of_journal
 from backend.domain.challenge import Challenge, ChallengeKind
 from backend.domain.errors import LeaseLostError
 from backend.domain.task import Lease, Notice, Stage, Task, TaskKind, TaskStatus

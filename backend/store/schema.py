@@ -12,7 +12,8 @@ from loguru import logger
 from pymongo.errors import DuplicateKeyError
 
 from backend.core.clock import Clock
-from backend.core.database import Database, ahead_of_journal
+from backend.core.database import Database
+from backend.core.journal import ahead_of_journal
 from backend.domain.errors import SchemaError
 from backend.domain.text import Text
 from backend.store.migrations import FIRST_VERSION, MIGRATIONS, Migration

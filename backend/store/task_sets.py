@@ -12,7 +12,8 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from backend.core.clock import Clock
-from backend.core.database import Database, ahead_of_journal
+from backend.core.database import Database
+from backend.core.journal import ahead_of_journal
 from backend.domain.errors import IdempotencyConflictError
 from backend.domain.task import Books, NewTask, Task, TaskStatus
 from backend.domain.text import Text

@@ -14,7 +14,8 @@ from pymongo.errors import DuplicateKeyError
 
 from backend.core.clock import Clock
 from backend.core.crash_points import crash_point
-from backend.core.database import Database, ahead_of_journal
+from backend.core.database import Database
+from backend.core.journal import ahead_of_journal
 from backend.domain.errors import IdempotencyConflictError, LeaseLostError
 from backend.domain.task import (
     OWNED_STATUSES,

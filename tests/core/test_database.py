@@ -9,7 +9,8 @@ import pytest
 from pymongo.errors import BulkWriteError, WTimeoutError
 
 from backend.core.clock import Clock
-from backend.core.database import Database, ahead_of_journal, settle, writes_counted
+from backend.core.database import Database, settle, writes_counted
+from backend.core.journal import ahead_of_journal
 from backend.domain.errors import StoreUnavailableError
 
 

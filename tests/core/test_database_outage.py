@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, WriteConcernError
 
 from backend.core.clock import Clock
 from backend.core.database import Database
+from backend.core.journal import ahead_of_journal
 from backend.domain.errors import StoreRefusedError, StoreUnavailableError
 from tests.fixtures.fault_proxy import FaultProxy
 
@@ -141,6 +142,29 @@ async def test_command_that_is_no_good_is_no_word_of_a_server_that_leaves(databa
 
     with pytest.raises(OperationFailure):
         await database.do(write())
+
+
+async def test_writes_ahead_of_the_journal_hold_while_the_server_stays(remote: Database) -> None:
+    with ahead_of_journal() as outer:
+        with ahead_of_journal() as inner:
+            await remote.do(remote.collection("rows").insert_one({"_id": 1}))
+        inner.check()
+    await remote.keep("rows", "1")
+
+    outer.check()
+
+
+async def test_writes_ahead_of_the_journal_do_not_hold_when_the_server_was_lost_before_it(
+    remote: Database, proxy: FaultProxy
+) -> None:
+    with ahead_of_journal() as outer, ahead_of_journal() as inner:
+        await remote.do(remote.collection("rows").insert_one({"_id": 1}))
+    proxy.cut()
+    assert await _count(remote) == 1
+
+    for ahead in (inner, outer):
+        with pytest.raises(StoreUnavailableError):
+            ahead.check()
 
 
 async def test_index_that_is_in_the_way_is_named(database: Database) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.fixtures.live_app import ROOT, LiveApp, live_app
 from tests.fixtures.small_site import SmallSite, small_site
@@ -22,6 +22,8 @@ _FLAGS = (
 )
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _TIMEOUT_MS = 15_000
+# Its own five seconds are too few for a machine that runs two browsers and a build.
+expect.set_options(timeout=_TIMEOUT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
