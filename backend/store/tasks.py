@@ -295,10 +295,7 @@ class TaskStore:
         await self._db.keep("tasks", task_id)
 
     async def hide(self, task_id: str) -> bool:
-        """Hide a final task at once, to be removed by the sweeper; False when there is none that is final.
-
-        Its Idempotency-Key is free again.
-        """
+        """Hide a final task, for the sweeper to remove, and free its Idempotency-Key; False when none is final."""
         final = [status.value for status in TaskStatus if status.is_final]
         query = {"_id": task_id, "status": {"$in": final}, "purged_at": None}
         now = self._clock.now()
