@@ -32,6 +32,9 @@ LISTEN = (SEARCH, NOTE, COMMENTS, REPLIES, POSTED, PROFILE)
 _SCROLLED = ".note-scroller"
 # Moved into sight, and on a slow machine not at once.
 _OPENS_WITHIN_S = 4.0
+# A press can miss a panel that still moves: then the page asks for nothing, and a person presses again.
+_ASKS_WITHIN_S = 4.0
+_PRESSES = 3
 _FILTERS = (".filter", ".filter-box", ".search-layout__top .filter")
 # The words on the page's own choices, the first that is there is pressed.
 _SORTS = {"popularity_descending": ("最多点赞", "最热"), "time_descending": ("最新",)}
@@ -154,12 +157,25 @@ class SearchList(_Source):
         while await self._visit.answer(self.belongs, within_s=0) is not None:
             pass
         for word in words:
-            if await self._pressed(f'.filter-panel .tags:has-text("{word}")'):
-                answer = await self._visit.answer(self.belongs, within_s=self._within_s)
-                if answer is None:
-                    return await self._visit.wall() or (NO_ANSWER if self._visit.is_asking else None)
-                return self.read(answer)
+            for _ in range(_PRESSES):
+                if not await self._pressed(f'.filter-panel .tags:has-text("{word}")'):
+                    break
+                answer = await self._answered()
+                if answer is not None:
+                    return self.read(answer)
+                if self._visit.is_asking:
+                    return await self._visit.wall() or NO_ANSWER
+            else:
+                return await self._visit.wall()
         return None
+
+    async def _answered(self) -> Captured | None:
+        """Return the answer to a press; a press that makes the page ask for nothing is not waited for long."""
+        glance_s = min(_ASKS_WITHIN_S, self._within_s)
+        answer = await self._visit.answer(self.belongs, within_s=glance_s)
+        if answer is None and self._visit.is_asking:
+            answer = await self._visit.answer(self.belongs, within_s=self._within_s - glance_s)
+        return answer
 
     async def _pressed(self, selector: str) -> bool:
         await self._visit.pause()

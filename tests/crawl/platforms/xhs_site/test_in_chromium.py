@@ -1,5 +1,6 @@
 """The stand-in as a real browser meets it: its own script asks, pages, logs in, and runs into every fault."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -96,10 +97,16 @@ def scroll(page: Page, x: int = 700) -> None:
 
 
 def scroll_to_answer(page: Page, suffix: str, x: int = 700) -> Response:
-    with page.expect_response(lambda answer: suffix in answer.url) as waited:
-        scroll(page, x)
-    answer: Response = waited.value
-    return answer
+    # A turn of the wheel before the page has grown asks for nothing.
+    for last in (False,) * 9 + (True,):
+        with contextlib.ExitStack() as patient:
+            if not last:
+                patient.enter_context(contextlib.suppress(PlaywrightTimeoutError))
+            with page.expect_response(lambda answer: suffix in answer.url, timeout=3_000) as waited:
+                scroll(page, x)
+            answer: Response = waited.value
+            return answer
+    raise AssertionError
 
 
 def ids_in_state(page: Page) -> list[str]:
