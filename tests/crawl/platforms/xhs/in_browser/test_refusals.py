@@ -151,7 +151,8 @@ async def test_login_that_ends_on_the_way_is_renewed_at_the_same_unit(crawl: Xhs
 
     if carried.error is not None:
         raise carried.error
-    assert len(context.challenges) == 1
+    # A code that grew old while the machine was busy is shown anew.
+    assert {one.kind for one in context.challenges} == {ChallengeKind.QR}
     assert carried.books is not None
     assert (carried.books.requested, carried.books.ok) == (3, 3)
     assert await crawl.ids() == set(found(site)[:45])
