@@ -44,12 +44,13 @@ class RetentionStore:
         await self._db.do(self._db.collection("tasks").create_index(keys, partialFilterExpression=has_ended))
 
     async def count(self, pairs: Sequence[Pair], *, before: datetime) -> Doomed:
-        """Return what ended before a moment. Passes the gate for slow reads. Raises StoreUnavailableError."""
+        """Return what `oldest` would come to. Passes the gate for slow reads. Raises StoreUnavailableError."""
         if not pairs:
             return Doomed()
         tasks, artifacts = self._db.collection("tasks"), self._db.collection("artifacts")
         wanted = {"_id": 1, "books.stored": 1}
-        found = tasks.find(_ended(pairs, before), wanted).sort("ended_at", ASCENDING).limit(COUNTED_AT_MOST + 1)
+        found = tasks.find(await self._ended(pairs, before), wanted).sort("ended_at", ASCENDING)
+        found = found.limit(COUNTED_AT_MOST + 1)
         rows = await self._db.slow(lambda: found.to_list(None), within_s=_WITHIN_S)
         is_capped, rows = len(rows) > COUNTED_AT_MOST, rows[:COUNTED_AT_MOST]
         stages: list[Document] = [
@@ -66,16 +67,22 @@ class RetentionStore:
         """Return the ids of those that ended first, but none that a task which has not ended reads from."""
         if not pairs:
             return []
-        tasks = self._db.collection("tasks")
-        found = tasks.find(_ended(pairs, before), {"_id": 1}).sort("ended_at", ASCENDING).limit(limit)
-        ids = [row["_id"] for row in await self._db.do(found.to_list(None))]
+        wanted = await self._ended(pairs, before)
+        found = self._db.collection("tasks").find(wanted, {"_id": 1}).sort("ended_at", ASCENDING).limit(limit)
+        return [row["_id"] for row in await self._db.do(found.to_list(None))]
+
+    async def _ended(self, pairs: Sequence[Pair], before: datetime) -> Document:
+        some = [{"status": status, "kind": kind, "ended_at": {"$lt": before}} for kind, status in pairs]
+        # Left out here, not of what was found: else a hundred that stay would hold up all that ended later.
+        return {"$or": some, "purged_at": None, "_id": {"$nin": await self._in_use()}}
+
+    async def _in_use(self) -> list[str]:
+        """Return the ids of the tasks that others, which have not ended, read from; at most one for each of these."""
         active = {"status": {"$in": sorted(status.value for status in ACTIVE_STATUSES)}}
-        readers = tasks.find({**active, "params.from_task": {"$in": ids}}, {"params.from_task": 1}) if ids else None
-        rows = [] if readers is None else await self._db.do(readers.to_list(None))
-        in_use = {row["params"]["from_task"] for row in rows}
-        return [task_id for task_id in ids if task_id not in in_use]
-
-
-def _ended(pairs: Sequence[Pair], before: datetime) -> Document:
-    some = [{"status": status, "kind": kind, "ended_at": {"$lt": before}} for kind, status in pairs]
-    return {"$or": some, "purged_at": None}
+        stages: list[Document] = [
+            {"$match": {**active, "params.from_task": {"$gt": ""}}},
+            {"$group": {"_id": "$params.from_task"}},
+        ]
+        tasks = self._db.collection("tasks")
+        rows = await self._db.slow(lambda: tasks.aggregate(stages).to_list(None), within_s=_WITHIN_S)
+        return [row["_id"] for row in rows]

@@ -113,6 +113,20 @@ async def test_task_that_an_unfinished_one_reads_from_stays(database: Database, 
     assert await desk.sweep() == ["t_source"]
 
 
+async def test_tasks_that_stay_do_not_hold_up_those_behind_them(database: Database, tmp_path: Path) -> None:
+    desk = Desk(database, tmp_path, "crawl.succeeded=30")
+    for number in range(100):
+        await desk.ended(f"t_{number:03d}", "succeeded", days_ago=500 - number)
+        film = {"_id": f"t_film_{number}", "kind": "generate", "status": "pending"}
+        await desk.put("tasks", {**film, "params": {"from_task": f"t_{number:03d}"}})
+    await desk.ended("t_behind", "succeeded", days_ago=31)
+
+    (due,) = (await desk.service.preview()).due
+
+    assert (due.doomed.tasks, due.doomed.items) == (1, 10)
+    assert await desk.sweep() == ["t_behind"]
+
+
 async def test_nothing_goes_while_an_export_reads_and_not_before_a_minute_has_passed(
     database: Database, tmp_path: Path
 ) -> None:
@@ -146,6 +160,7 @@ async def test_index_of_retention_is_used(database: Database, clock: Clock, tmp_
     query = {
         "$or": [{"status": "failed", "kind": "crawl", "ended_at": {"$lt": clock.now()}}],
         "purged_at": None,
+        "_id": {"$nin": ["t_source"]},
     }
 
     plan = await database.do(database.collection("tasks").find(query).sort("ended_at", 1).explain())
