@@ -180,7 +180,7 @@ class TaskService:
 
         Slots that were free when it looked may have been taken meanwhile, and the task itself been started.
         """
-        if task.task_id in self._creating or task.task_id in self._spawned:
+        if task.task_id in self._creating or task.task_id in self._spawned or self._runner.is_live(task.task_id):
             return
         if self._runner.slots.has_free(task.platform) and self._has_room_beside_spawned(task):
             self.schedule(task)

@@ -34,3 +34,13 @@ async def test_found_task_that_has_just_been_started_is_not_started_again(office
 
     assert spawned == [task.task_id]
     await office.ended(task)
+
+
+async def test_found_task_that_runs_here_already_is_not_started_again(office: Office) -> None:
+    task = await office.hanging()
+    started: list[str] = []
+    office.service.schedule = lambda found: started.append(found.task_id)  # type: ignore[method-assign]
+
+    office.service.schedule_found(task)
+
+    assert started == []
