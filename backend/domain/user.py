@@ -77,6 +77,16 @@ class Caller:
         """Whether everything is allowed."""
         return self.role is Role.ADMIN
 
+    @property
+    def is_user(self) -> bool:
+        """Whether this is a person with a name: they may have tokens."""
+        return self.user_id is not None
+
+    @property
+    def has_signed_in(self) -> bool:
+        """Whether they came by their password: a token is not enough to change it."""
+        return self.is_user and self.token_id is None
+
 
 LOCAL = Caller("local", Role.ADMIN)
 TOKEN = Caller("token", Role.ADMIN)

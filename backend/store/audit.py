@@ -10,9 +10,11 @@ from pymongo import ASCENDING, DESCENDING
 
 from backend.core.clock import Clock
 from backend.core.database import Database
+from backend.store.keyset import behind_newest_first, cursor_of
 
 KEPT = timedelta(days=400)
 _ID_BYTES = 10
+_NEWEST = [("at", DESCENDING), ("_id", DESCENDING)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +28,45 @@ class AuditEntry:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Entries, newest first; `next_cursor` is None when these are the last."""
+
+    entries: tuple[AuditEntry, ...]
+    next_cursor: str | None
+
+
 class AuditStore:
-    """Collection `audit`: one document an entry. Index: `at`, after which MongoDB removes entries of 400 days."""
+    """Collection `audit`: one document an entry.
+
+    Indexes: `at`, after which MongoDB removes entries of 400 days; `{at, _id}` and `{by, at, _id}`, newest first.
+    """
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._db = database
         self._clock = clock
 
     async def ensure_indexes(self) -> None:
-        """Make the index that is missing."""
+        """Make the indexes that are missing."""
         options = {} if self._db.is_memory else {"expireAfterSeconds": int(KEPT.total_seconds())}
         await self._db.do(self._audit.create_index([("at", ASCENDING)], **options))
+        await self._db.do(self._audit.create_index(_NEWEST))
+        await self._db.do(self._audit.create_index([("by", ASCENDING), *_NEWEST]))
 
     async def add(self, what: str, *, by: str, subject: str, detail: str = "") -> None:
         """Write an entry. Raises StoreUnavailableError."""
         document = {"_id": secrets.token_hex(_ID_BYTES), "at": self._clock.now(), "what": what, "by": by}
         await self._db.do(self._audit.insert_one({**document, "subject": subject, "detail": detail}))
 
-    async def newest(self, *, limit: int) -> list[AuditEntry]:
-        """Return the latest entries, newest first."""
-        found = self._audit.find().sort("at", DESCENDING).limit(limit)
-        return [_entry(row) for row in await self._db.do(found.to_list(None))]
+    async def newest(self, *, limit: int, by: str | None = None, cursor: str | None = None) -> AuditPage:
+        """Return the latest entries, of one person with `by`. Raises BadCursorError, StoreUnavailableError."""
+        query = behind_newest_first(cursor, time_field="at") | ({} if by is None else {"by": by})
+        rows = await self._db.do(self._audit.find(query).sort(_NEWEST).limit(limit + 1).to_list(None))
+        shown = rows[:limit]
+        more = len(rows) > limit
+        return AuditPage(
+            tuple(_entry(row) for row in shown), cursor_of(shown[-1]["at"], shown[-1]["_id"]) if more else None
+        )
 
     @property
     def _audit(self) -> Any:

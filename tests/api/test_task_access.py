@@ -92,8 +92,8 @@ async def test_maker_and_admin_cancel_and_purge_and_are_named(start_api: StartAp
     assert gone.json()["data"]["history"][-1]["by"] == name
     assert again.json()["data"]["created_by"] == name
     assert purged.json()["data"]["purged"] is True
-    kept = await team_.api.audit.newest(limit=1)
-    assert (kept[0].what, kept[0].by, kept[0].subject) == ("task.purged", name, task_id)
+    kept = (await team_.api.audit.newest(limit=1)).entries[0]
+    assert (kept.what, kept.by, kept.subject) == ("task.purged", name, task_id)
 
 
 async def test_own_visibility_narrows_lists_and_facets(start_api: StartApi) -> None:
@@ -145,7 +145,8 @@ async def test_own_visibility_narrows_exports_and_files(start_api: StartApi) -> 
 
     assert exported == {"bo": 1, "cy": 0, "anna": 1}
     assert files == {"bo": 200, "cy": 404, "anna": 200}
-    assert {entry.by for entry in await api.audit.newest(limit=10) if entry.what == "export"} == {"bo", "cy", "anna"}
+    kept = (await api.audit.newest(limit=10)).entries
+    assert {entry.by for entry in kept if entry.what == "export"} == {"bo", "cy", "anna"}
 
 
 @pytest.mark.parametrize(("visibility", "status"), [("own", 422), ("team", 200)])

@@ -287,6 +287,72 @@ async def test_changes_are_written_down_with_who_made_them(api: ApiServer) -> No
     assert [(one["what"], one["by"]) for one in history] == [("created", "local"), ("role_set", "anna")]
 
 
+async def test_entries_are_read_page_by_page_and_of_one_person(api: ApiServer) -> None:
+    team = await team_of(api)
+    await api.users.set_role(team.ids["bo"], Role.ADMIN, by="anna")
+    await api.users.set_role(team.ids["bo"], Role.MEMBER, by="cy")
+    audit, headers = "/api/v1/audit", team.as_("anna")
+    everything = (await api.client.get(audit, headers=headers)).json()["data"]
+
+    first = (await api.client.get(f"{audit}?limit=5", headers=headers)).json()["data"]
+    rest = (await api.client.get(f"{audit}?limit=5&cursor={first['next_cursor']}", headers=headers)).json()["data"]
+    of_cy = (await api.client.get(audit, params={"by": "cy"}, headers=headers)).json()["data"]["items"]
+
+    assert (len(first["items"]), first["items"] + rest["items"]) == (5, everything["items"])
+    assert (rest["next_cursor"], everything["next_cursor"]) == (None, None)
+    assert [(one["what"], one["detail"]) for one in of_cy] == [("user.role_set", "member"), ("token.created", "cy")]
+
+
+@pytest.mark.parametrize("query", ["cursor=nonsense", "limit=0", "limit=1001", "by=", "who=bo"])
+async def test_bad_query_of_the_entries_is_refused(api: ApiServer, query: str) -> None:
+    answer = await api.client.get(f"/api/v1/audit?{query}")
+
+    assert answer.json()["code"] == (40002 if query.startswith("cursor") else 42201)
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [
+        ("anna", {"manage_users", "read_audit", "change_all_tasks", "make_tokens"}),
+        ("bo", {"make_tokens"}),
+    ],
+)
+async def test_me_tells_what_the_caller_may_do(api: ApiServer, name: str, may: set[str]) -> None:
+    team = await team_of(api)
+
+    by_token = (await api.client.get(ME, headers=team.as_(name))).json()["data"]["can"]
+    await log_in(api, name)
+    by_session = (await api.client.get(ME)).json()["data"]["can"]
+
+    assert {what for what, is_allowed in by_token.items() if is_allowed} == may
+    assert {what for what, is_allowed in by_session.items() if is_allowed} == {*may, "set_password"}
+
+
+async def test_local_may_do_all_that_needs_no_name(api: ApiServer) -> None:
+    can = (await api.client.get(ME)).json()["data"]["can"]
+
+    assert can == {
+        **{"manage_users": True, "read_audit": True, "change_all_tasks": True},
+        **{"set_password": False, "make_tokens": False},
+    }
+
+
+async def test_tasks_of_one_who_was_removed_keep_their_name_and_their_token_opens_nothing(api: ApiServer) -> None:
+    team = await team_of(api)
+    task_id = await team.make("bo")
+
+    gone = await api.client.delete(f"{USERS}/{team.ids['bo']}", headers=team.as_("anna"))
+    again = await api.client.delete(f"{USERS}/{team.ids['bo']}", headers=team.as_("anna"))
+
+    assert gone.json()["data"] == {"user_id": team.ids["bo"], "deleted": True}
+    assert again.json()["code"] == 40402
+    assert (await api.client.get(TASKS, headers=team.as_("bo"))).status_code == 401
+    task = (await api.client.get(f"{TASKS}/{task_id}", headers=team.as_("anna"))).json()["data"]
+    assert (task["created_by"], task["status"]) == ("bo", "held")
+    listed = (await api.client.get(USERS, headers=team.as_("anna"))).json()["data"]["items"]
+    assert [one["name"] for one in listed] == ["anna", "cy"]
+
+
 async def test_change_made_elsewhere_is_seen_when_looked_for(api: ApiServer) -> None:
     team = await team_of(api)
     await api.user_store.set_disabled(team.ids["bo"], is_disabled=True, by="another server")

@@ -23,7 +23,7 @@ class OwnTokensHandler(ApiHandler):
     def prepare(self) -> Awaitable[None] | None:
         """Let in users. Raises ForbiddenError."""
         checking = super().prepare()
-        if self.request.method != "OPTIONS" and self.caller.user_id is None:
+        if self.request.method != "OPTIONS" and not self.caller.is_user:
             raise ForbiddenError(_USERS_ONLY)
         return checking
 

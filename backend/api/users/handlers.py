@@ -115,7 +115,7 @@ class MeHandler(ApiHandler):
     async def patch(self) -> None:
         """Give oneself another password; every session ends, this one too."""
         self.read_query(NoQuery)
-        if self.caller.user_id is None or self.caller.token_id is not None:
+        if not self.caller.has_signed_in:
             raise ForbiddenError(_USERS_ONLY)
         body = read_user_body(OwnPassword, self.read_body())
         self.door.callers.check_guesses(self.request, self.caller.name)
@@ -130,10 +130,10 @@ class AuditHandler(AdminHandler):
     """Who did what."""
 
     async def get(self) -> None:
-        """List the latest entries: purges, exports, changes of users, tokens and accounts."""
+        """List entries, newest first: purges, exports, changes of users, tokens and accounts."""
         query = self.read_query(AuditQuery)
-        found = await self.services.audit.newest(limit=query.limit)
-        self.write_data({"items": [audit_out(one) for one in found], "next_cursor": None})
+        found = await self.services.audit.newest(limit=query.limit, by=query.by, cursor=query.cursor)
+        self.write_data({"items": [audit_out(one) for one in found.entries], "next_cursor": found.next_cursor})
 
 
 _ADMIN = ("FORBIDDEN",)
@@ -180,6 +180,10 @@ ROUTES = (
     Route(
         "/api/v1/audit",
         AuditHandler,
-        {"get": Operation("Read who did what; for admins", AuditList, query=AuditQuery, errors=_ADMIN)},
+        {
+            "get": Operation(
+                "Read who did what; for admins", AuditList, query=AuditQuery, errors=(*_ADMIN, "BAD_CURSOR")
+            )
+        },
     ),
 )

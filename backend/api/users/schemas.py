@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from typing_extensions import TypedDict
 
 from backend.api.query import QueryModel
+from backend.api.shapes import Cursor
 from backend.api.wire import stamp, stamp_or_none
 from backend.domain.errors import ValidationFailedError
 from backend.domain.user import MAX_PASSWORD_CHARS, Caller, Role, User
@@ -54,8 +55,10 @@ class OwnPassword(UserBody):
 
 
 class AuditQuery(QueryModel):
-    """How many entries."""
+    """Which entries: of one person with `by`, from a cursor on."""
 
+    by: Name | None = Field(None, description="who did it: a name, or local, token, cli, retention")
+    cursor: Cursor | None = None
     limit: int = Field(200, ge=1, le=MAX_ENTRIES)
 
 
@@ -95,6 +98,16 @@ class UserDeleted(TypedDict):
     deleted: bool
 
 
+class PermissionsOut(TypedDict):
+    """What the server lets the caller do. Without `change_all_tasks` they change the tasks they made."""
+
+    manage_users: bool
+    read_audit: bool
+    change_all_tasks: bool
+    set_password: bool
+    make_tokens: bool
+
+
 class MeOut(TypedDict):
     """Who calls. `via`: open (nobody has to sign in) | token (AUTH_TOKEN) | user."""
 
@@ -103,6 +116,7 @@ class MeOut(TypedDict):
     user_id: str | None
     via: Literal["open", "token", "user"]
     task_visibility: Literal["team", "own"]
+    can: PermissionsOut
 
 
 class AuditEntryOut(TypedDict):
@@ -116,7 +130,7 @@ class AuditEntryOut(TypedDict):
 
 
 class AuditList(TypedDict):
-    """The latest entries, newest first."""
+    """A page of entries, newest first."""
 
     items: list[AuditEntryOut]
     next_cursor: str | None
@@ -154,6 +168,13 @@ def me_out(caller: Caller, *, sees_all: bool, is_open: bool) -> MeOut:
         "user_id": caller.user_id,
         "via": "open" if is_open else named,
         "task_visibility": "team" if sees_all else "own",
+        "can": {
+            "manage_users": caller.is_admin,
+            "read_audit": caller.is_admin,
+            "change_all_tasks": caller.is_admin,
+            "set_password": caller.has_signed_in,
+            "make_tokens": caller.is_user,
+        },
     }
 
 

@@ -862,7 +862,7 @@ export interface components {
         };
         /**
          * AuditList
-         * @description The latest entries, newest first.
+         * @description A page of entries, newest first.
          */
         AuditList: {
             /** Items */
@@ -1589,6 +1589,7 @@ export interface components {
              * @enum {string}
              */
             task_visibility: "team" | "own";
+            can: components["schemas"]["PermissionsOut"];
         };
         /**
          * MediaOut
@@ -1701,6 +1702,22 @@ export interface components {
             fetched_at: string | null;
             /** Item Id */
             item_id: string | null;
+        };
+        /**
+         * PermissionsOut
+         * @description What the server lets the caller do. Without `change_all_tasks` they change the tasks they made.
+         */
+        PermissionsOut: {
+            /** Manage Users */
+            manage_users: boolean;
+            /** Read Audit */
+            read_audit: boolean;
+            /** Change All Tasks */
+            change_all_tasks: boolean;
+            /** Set Password */
+            set_password: boolean;
+            /** Make Tokens */
+            make_tokens: boolean;
         };
         /**
          * PlatformList
@@ -6780,6 +6797,8 @@ export interface operations {
     get_audit: {
         parameters: {
             query?: {
+                by?: string | null;
+                cursor?: string | null;
                 limit?: number;
             };
             header?: never;
@@ -6802,6 +6821,15 @@ export interface operations {
                         message: string;
                         data: components["schemas"]["AuditList"];
                     };
+                };
+            };
+            /** @description 40002 BAD_CURSOR */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description 40101 AUTH_REQUIRED */
