@@ -39,7 +39,7 @@ async def test_found_task_that_has_just_been_started_is_not_started_again(office
 async def test_found_task_that_runs_here_already_is_not_started_again(office: Office) -> None:
     task = await office.hanging()
     started: list[str] = []
-    office.service.schedule = lambda found: started.append(found.task_id)  # type: ignore[method-assign]
+    office.service.schedule = lambda task: started.append(task.task_id)  # type: ignore[method-assign]
 
     office.service.schedule_found(task)
 
