@@ -77,7 +77,8 @@ describe('where a task goes in a list', () => {
 })
 
 describe('whether makers are told', () => {
-  const me = (name: string, via: Me['via']): Me => ({ name, via, role: 'admin', user_id: null, task_visibility: 'team' })
+  const can = { manage_users: true, read_audit: true, change_all_tasks: true, set_password: false, make_tokens: false }
+  const me = (name: string, via: Me['via']): Me => ({ name, via, role: 'admin', user_id: null, task_visibility: 'team', can })
 
   it.each<[string, Me | undefined, string[], boolean]>([
     ['not before it is known who reads', undefined, ['bo'], false],
