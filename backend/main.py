@@ -44,7 +44,7 @@ try:
     from backend.core.memory import bound_arenas
     from backend.core.port import PortTakenError, bind
     from backend.core.processes import this_process
-    from backend.core.server_file import ServerFile, ServerRecord, known_by_file, reachable_host
+    from backend.core.server_file import ServerFile, ServerRecord, known_by_file, new_secret, reachable_host
     from backend.core.settings import Settings, SettingsError, load_settings, log_file_of, secret_values
     from backend.domain.errors import StoreUnavailableError
     from backend.runner.edge import Edge
@@ -115,8 +115,12 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
 # -- the life of the process -------------------------------------------------------------------------------------
 
 
-async def main(settings: Settings) -> int:
-    """Serve until SIGINT, SIGTERM or a call to /system/shutdown; return the exit code."""
+async def main(settings: Settings, *, local_secret: str | None = None) -> int:
+    """Serve until SIGINT, SIGTERM or a call to /system/shutdown; return the exit code.
+
+    `local_secret` opens the server to commands of this machine; a new one unless given.
+    """
+    secret = local_secret or new_secret()
     try:
         sockets = bind(settings.host, settings.port)
     except PortTakenError as error:
@@ -126,7 +130,7 @@ async def main(settings: Settings) -> int:
     stop = _stop_on_signals()
     clock = Clock()
     async with AsyncExitStack() as closing:
-        closing.enter_context(_known(settings, sockets, clock))
+        closing.enter_context(_known(settings, sockets, clock, secret))
         running = await _unless_stopped(startup(settings, clock, closing), stop)
         if running is None:
             logger.info("👋 MediaCrawer Pro 正在关闭...")
@@ -134,7 +138,7 @@ async def main(settings: Settings) -> int:
         garbage = GarbageKeeper(clock=clock)
         garbage.start(asyncio.get_running_loop().call_later)
         closing.callback(garbage.stop)
-        app = make_app(running.services, settings, clock=clock)
+        app = make_app(running.services, settings, clock=clock, local_secret=secret)
         server = make_server(app, settings)
         server.add_sockets(sockets)
         running.services.system.when_told_to_leave(stop.set)
@@ -169,7 +173,7 @@ async def _unless_stopped(starting: Coroutine[None, None, Running], stop: asynci
     return None
 
 
-def _known(settings: Settings, sockets: list[socket.socket], clock: Clock) -> AbstractContextManager[None]:
+def _known(settings: Settings, sockets: list[socket.socket], clock: Clock, secret: str) -> AbstractContextManager[None]:
     process, port = this_process(), sockets[0].getsockname()[1]
     record = ServerRecord(
         pid=process.pid,
@@ -179,6 +183,7 @@ def _known(settings: Settings, sockets: list[socket.socket], clock: Clock) -> Ab
         url=f"http://{reachable_host(settings.host)}:{port}/",
         revision=CodeVersion(_PACKAGE).revision,
         started_at=clock.now(),
+        secret=secret,
     )
     return known_by_file(settings.data_dir, record)
 

@@ -149,13 +149,18 @@ class _BoundedBody(HTTPMessageDelegate):
 
 
 def make_app(
-    services: Services, settings: Settings, *, clock: Clock, frontend_dir: Path = ROOT / "frontend" / "dist"
+    services: Services,
+    settings: Settings,
+    *,
+    clock: Clock,
+    local_secret: str | None = None,
+    frontend_dir: Path = ROOT / "frontend" / "dist",
 ) -> App:
-    """Return the application with all its routes."""
+    """Return the application with all its routes; `local_secret` opens it to commands of this machine."""
     # Tornado would parse forms before any handler could refuse them.
     set_parse_body_config(ParseBodyConfig(multipart=ParseMultipartConfig(enabled=False)))
     hosts, origins = make_checks(settings)
-    callers = make_callers(settings, services.users, elapsed=clock.elapsed, now=clock.now)
+    callers = make_callers(settings, services.users, local_secret=local_secret, elapsed=clock.elapsed, now=clock.now)
     streams = Broadcast(services.events, Pulse(services).take, clock=clock)
     services.users.directory.listen(lambda: streams.part_from(callers.is_current))
     specs: list[Any] = [route.url_spec() for route in ROUTES]

@@ -14,12 +14,13 @@ from tornado.httputil import HTTPServerRequest
 
 from backend.api.errors import ApiError
 from backend.api.failures import Failures
+from backend.api.local_secret import LocalSecret
 from backend.api.proxies import PublicUrl
 from backend.api.sessions import SESSION_COOKIE, XSRF_HEADER, Sessions, UserSessions
 from backend.core.secrets import no_key_error
 from backend.core.settings import Settings, is_loopback, is_reachable
 from backend.domain.text import Text
-from backend.domain.user import LOCAL, MAX_PASSWORD_CHARS, TOKEN, Caller, name_key
+from backend.domain.user import COMMAND, LOCAL, MAX_PASSWORD_CHARS, TOKEN, Caller, name_key
 from backend.services.user_service import UserService
 
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -112,12 +113,14 @@ class CallerCheck:
         token: TokenCheck,
         users: UserService,
         *,
+        local: LocalSecret,
         elapsed: Callable[[], float],
         now: Callable[[], datetime],
         is_reachable: bool,
     ) -> None:
         """`is_reachable`: others than this machine may get here, so that the door is never open."""
         self.token = token
+        self._local = local
         self._users = users
         self._directory = users.directory
         self._is_reachable = is_reachable
@@ -209,6 +212,9 @@ class CallerCheck:
     # -- below -----------------------------------------------------------------------------------------------------
 
     def _by_token(self, token: str, request: HTTPServerRequest) -> Caller:
+        # Before the limit: too many bits to guess, and `mediacrawer stop` must work while somebody tries.
+        if self._local.opens(token, request):
+            return COMMAND
         address = request.remote_ip or ""
         self._addresses.check(address)
         if self.token.is_right(token):
@@ -246,12 +252,18 @@ class CallerCheck:
 
 
 def make_callers(
-    settings: Settings, users: UserService, *, elapsed: Callable[[], float], now: Callable[[], datetime]
+    settings: Settings,
+    users: UserService,
+    *,
+    local_secret: str | None,
+    elapsed: Callable[[], float],
+    now: Callable[[], datetime],
 ) -> CallerCheck:
-    """Return the check of callers these settings ask for."""
+    """Return the check of callers these settings ask for; `local_secret` opens it to commands of this machine."""
     token = settings.auth_token.get_secret_value() if settings.auth_token else None
     check = TokenCheck(token, now=now)
-    return CallerCheck(check, users, elapsed=elapsed, now=now, is_reachable=is_reachable(settings))
+    local = LocalSecret(local_secret)
+    return CallerCheck(check, users, local=local, elapsed=elapsed, now=now, is_reachable=is_reachable(settings))
 
 
 def make_checks(settings: Settings) -> tuple[HostCheck, OriginCheck]:

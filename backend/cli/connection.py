@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.api.language import Speech
+from backend.cli.access import token_for
 from backend.cli.embedded import embedded_server
 from backend.cli.interrupt import Interrupt
 from backend.cli.refusal import refuse
@@ -54,14 +55,16 @@ async def connected(
     elif embed is None:
         refuse(speech.say(_NO_SERVER))
     else:
-        async with embedded_server(settings, embed, speech) as own, _client(own, settings, speech) as client:
+        async with (
+            embedded_server(settings, embed, speech) as own,
+            AsyncClient(own.url, token=own.token, language=accept_language(speech)) as client,
+        ):
             yield Connection(client, is_embedded=True)
 
 
 def _client(url: str, settings: Settings, speech: Speech) -> AsyncClient:
-    token = None if settings.auth_token is None else settings.auth_token.get_secret_value()
     try:
-        return AsyncClient(url, token=token, language=accept_language(speech))
+        return AsyncClient(url, token=token_for(url, settings), language=accept_language(speech))
     except ValueError as error:
         refuse(str(error))
 

@@ -17,7 +17,9 @@ Params = Annotated[
 Server = Annotated[
     str | None,
     typer.Option(
-        "--url", help="服务器地址 / The server; else MEDIACRAWER_URL, the one that runs here, or one of its own."
+        "--url",
+        help="服务器地址 / The server; else MEDIACRAWER_URL, the one that runs here, or one of its own."
+        " 令牌 / token: MEDIACRAWER_TOKEN.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="只输出最终记录 / The record at the end as JSON, nothing else.")]

@@ -10,8 +10,9 @@ from typing import NoReturn
 from backend.api.language import Speech
 from backend.cli.interrupt import Interrupt, Interrupted
 from backend.cli.refusal import refuse
-from backend.client import AsyncClient, ClientError
+from backend.client import AsyncClient, ClientError, Target
 from backend.core.logs import configure_logs
+from backend.core.server_file import new_secret
 from backend.core.settings import Settings, secret_values
 from backend.domain.text import Text
 
@@ -21,8 +22,8 @@ _ASK_S = 3.0
 
 
 @asynccontextmanager
-async def embedded_server(settings: Settings, interrupt: Interrupt, speech: Speech) -> AsyncIterator[str]:
-    """Run the server on a free port of loopback until the block ends; yield its URL.
+async def embedded_server(settings: Settings, interrupt: Interrupt, speech: Speech) -> AsyncIterator[Target]:
+    """Run the server on a free port of loopback until the block ends; yield where it is, and its secret.
 
     Its warnings and errors go to stderr, and to LOG_FILE. Ctrl+C is the command's while the block runs. Leaves with
     code 2 when it cannot start, raises Interrupted when Ctrl+C comes before it has.
@@ -32,18 +33,18 @@ async def embedded_server(settings: Settings, interrupt: Interrupt, speech: Spee
     from backend.main import main  # noqa: PLC0415
 
     own = settings.model_copy(update={"host": "127.0.0.1", "port": _free_port()})
-    configure_logs("WARNING", own.log_file, secret_values(own))
-    url = f"http://127.0.0.1:{own.port}"
-    server = asyncio.create_task(main(own), name="embedded-server")
+    target = Target(f"http://127.0.0.1:{own.port}", new_secret())
+    configure_logs("WARNING", own.log_file, (*secret_values(own), target.token or ""))
+    server = asyncio.create_task(main(own, local_secret=target.token), name="embedded-server")
     # Its first step takes the signals.
     await asyncio.sleep(0)
     try:
-        await _until_ready(url, server, interrupt)
+        await _until_ready(target, server, interrupt)
         if server.done():
             _say_why(server.result(), speech)
         # The server took it for its own start.
         interrupt.listen()
-        yield url
+        yield target
     except StartError as error:
         refuse(str(error))
     finally:
@@ -53,9 +54,9 @@ async def embedded_server(settings: Settings, interrupt: Interrupt, speech: Spee
         await asyncio.wait({server})
 
 
-async def _until_ready(url: str, server: "asyncio.Task[int]", interrupt: Interrupt) -> None:
+async def _until_ready(target: Target, server: "asyncio.Task[int]", interrupt: Interrupt) -> None:
     """Return when the server answers, or has ended. Raises Interrupted, and TimeoutError after _START_S."""
-    async with asyncio.timeout(_START_S), AsyncClient(url) as client:
+    async with asyncio.timeout(_START_S), AsyncClient(target.url, token=target.token) as client:
         while not server.done() and not await _answers(client):
             if interrupt.told.is_set():
                 raise Interrupted

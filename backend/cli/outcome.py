@@ -39,8 +39,8 @@ _MANY_FILES = 10
 _SIZE_STEP = 1024
 
 _WITH_TOKEN = Text(
-    "在这台机器上：mediacrawer token create <用户名>，再用 AUTH_TOKEN=<令牌> mediacrawer …",
-    "On this machine: mediacrawer token create <user>, then AUTH_TOKEN=<token> mediacrawer ...",
+    "在这台机器上：mediacrawer token create <用户名>，再用 MEDIACRAWER_TOKEN=<令牌> mediacrawer …",
+    "On this machine: mediacrawer token create <user>, then MEDIACRAWER_TOKEN=<token> mediacrawer ...",
 )
 
 

@@ -1,20 +1,19 @@
 """Our server as a process of this machine: find it, end it, and say when its port is free."""
 
-import http.client
-import json
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from backend.cli.access import named_token
+from backend.cli.waiting import wait_until
 from backend.core import processes
+from backend.core.asking import ask
 from backend.core.port import PortTakenError, check_free, holder_of
 from backend.core.processes import ProcessId
 from backend.core.server_file import ServerFile, reachable_host
 from backend.core.settings import Settings
 
 _ASK_S = 3.0
-_MAX_ANSWER_BYTES = 65_536
 # Over the server's own bound, which it keeps by itself unless it is frozen.
 _GRACE_MARGIN_S = 3.0
 _LEAST_GRACE_S = 3.0
@@ -22,19 +21,22 @@ _LEAST_GRACE_S = 3.0
 _CHILDREN_S = 10.0
 _KILLED_S = 5.0
 _PORT_S = 5.0
-_LOOK_EVERY_S = 0.02
 
 How = Literal["asked", "signalled", "killed"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server of ours. `process` is None for one that answers, but not as a process of this machine."""
+    """A server of ours. `process` is None for one that answers, but not as a process of this machine.
+
+    `secret` opens it to us; None when it is not known by its server.json.
+    """
 
     process: ProcessId | None
     host: str
     port: int
     revision: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -58,7 +60,7 @@ def find_server(settings: Settings) -> RunningServer | None:
     """Return the server of this DATA_DIR, by its server.json; else one that answers on the port of the settings."""
     record = ServerFile(settings.data_dir).running()
     if record is not None:
-        return RunningServer(record.process, record.host, record.port, record.revision)
+        return RunningServer(record.process, record.host, record.port, record.revision, record.secret)
     if not settings.port:
         return None
     holder = holder_of(reachable_host(settings.host).strip("[]"), settings.port)
@@ -75,11 +77,10 @@ def stop_server(server: RunningServer, settings: Settings, *, say: Callable[[flo
 
     `say` is called with the longest wait in seconds, once it is known. Raises CannotStopError.
     """
-    token = settings.auth_token.get_secret_value() if settings.auth_token else None
     if server.process is None:
-        return _stop_elsewhere(server, token, say=say)
+        return _stop_elsewhere(server, settings, say=say)
     children = processes.descendants_of(server.process)
-    grace_s = ask_to_stop(server, token)
+    grace_s = ask_to_stop(server, settings)
     how: How = "signalled" if grace_s is None else "asked"
     try:
         if grace_s is None:
@@ -96,32 +97,53 @@ def stop_server(server: RunningServer, settings: Settings, *, say: Callable[[flo
         raise CannotStopError(str(error)) from error
 
 
-def ask_to_stop(server: RunningServer, token: str | None) -> float | None:
+def tokens_for(server: RunningServer, settings: Settings) -> list[str | None]:
+    """Return what may open the server, in the order of trying; None means without any.
+
+    A person's token may be one for another server, or open less here than the server's own secret.
+    """
+    known: list[str | None] = [token for token in (named_token(settings), server.secret) if token is not None]
+    return known or [None]
+
+
+def ask_to_stop(server: RunningServer, settings: Settings) -> float | None:
     """Ask over loopback; return the grace it takes in seconds, or None when nothing there agreed to stop."""
-    connection = http.client.HTTPConnection(reachable_host(server.host).strip("[]"), server.port, timeout=_ASK_S)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    for token in tokens_for(server, settings):
+        answer = ask(
+            *(reachable_host(server.host), server.port, "/api/v1/system/shutdown"),
+            method="POST",
+            token=token,
+            timeout_s=_ASK_S,
+        )
+        if answer is None:
+            return None
+        grace_s = _grace_in(answer.json())
+        if grace_s is not None:
+            return grace_s
+    return None
+
+
+def _grace_in(envelope: Any) -> float | None:
     try:
-        connection.request("POST", "/api/v1/system/shutdown", headers={**headers, "Content-Length": "0"})
-        answer = json.loads(connection.getresponse().read(_MAX_ANSWER_BYTES))
-        grace_s = answer["data"]["grace_s"] if answer["code"] == 0 else None
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+        return float(envelope["data"]["grace_s"]) if envelope["code"] == 0 else None
+    except (LookupError, TypeError, ValueError):
         return None
-    finally:
-        connection.close()
-    return float(grace_s) if isinstance(grace_s, int | float) else None
 
 
-def _stop_elsewhere(server: RunningServer, token: str | None, *, say: Callable[[float], None]) -> Stopped:
-    grace_s = ask_to_stop(server, token)
+def _stop_elsewhere(server: RunningServer, settings: Settings, *, say: Callable[[float], None]) -> Stopped:
+    grace_s = ask_to_stop(server, settings)
     if grace_s is None:
         raise CannotStopError(f"{server.url} is no process of this machine, and refused to stop")
     say(grace_s + _GRACE_MARGIN_S)
-    end = time.monotonic() + grace_s + _GRACE_MARGIN_S
-    while holder_of(reachable_host(server.host).strip("[]"), server.port).is_ours:
-        if time.monotonic() > end:
-            raise CannotStopError(f"{server.url} still answers")
-        time.sleep(_LOOK_EVERY_S)
-    return Stopped("asked")
+
+    def look() -> Stopped | None:
+        is_there = holder_of(reachable_host(server.host).strip("[]"), server.port).is_ours
+        return None if is_there else Stopped("asked")
+
+    stopped = wait_until(look, within_s=grace_s + _GRACE_MARGIN_S)
+    if stopped is None:
+        raise CannotStopError(f"{server.url} still answers")
+    return stopped
 
 
 def _end_children(children: Sequence[ProcessId]) -> int:
@@ -135,12 +157,8 @@ def _end_children(children: Sequence[ProcessId]) -> int:
 
 def wait_until_free(host: str, port: int) -> str | None:
     """Return None as soon as the port can be listened on; after some seconds, who holds it."""
-    end = time.monotonic() + _PORT_S
-    while (problem := why_taken(host, port)) is not None:
-        if time.monotonic() > end:
-            return problem
-        time.sleep(_LOOK_EVERY_S)
-    return None
+    is_free = wait_until(lambda: True if why_taken(host, port) is None else None, within_s=_PORT_S)
+    return None if is_free else why_taken(host, port)
 
 
 def why_taken(host: str, port: int) -> str | None:

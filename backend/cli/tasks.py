@@ -20,7 +20,9 @@ group = typer.Typer(
     name="tasks", no_args_is_help=True, help="查看和管理任务 / List, show, watch, cancel and export tasks."
 )
 
-Server = Annotated[str | None, typer.Option("--url", help="服务器地址 / The server, if not the one here.")]
+Server = Annotated[
+    str | None, typer.Option("--url", help="服务器地址 / The server, if not the one here; token: MEDIACRAWER_TOKEN.")
+]
 Status = Annotated[
     list[str] | None, typer.Option(help="状态，可重复；active 指未结束 / State, repeatable; active: not final.")
 ]

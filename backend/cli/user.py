@@ -19,10 +19,10 @@ UserName = Annotated[str, typer.Argument(metavar="NAME", help="用户名 / the n
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="从标准输入读密码 / password from stdin.")]
 Generate = Annotated[bool, typer.Option("--generate", help="生成密码并显示一次 / make a password, shown once.")]
 
-_FIRST = """🔒 从现在起，所有人都要先登录：网页在 /login 登录；命令和脚本要带令牌
-   from now on everybody signs in: at /login on the page; commands and scripts need a token
+_FIRST = """🔒 从现在起，所有人都要先登录：网页在 /login 登录；脚本和其他机器上的命令要带令牌
+   from now on everybody signs in: at /login on the page; scripts, and commands on other machines, need a token
    mediacrawer token create {name}
-   AUTH_TOKEN=<令牌 / the token> mediacrawer tasks list"""
+   MEDIACRAWER_TOKEN=<令牌 / the token> mediacrawer tasks list"""
 
 
 def register(parent: typer.Typer) -> None:

@@ -36,10 +36,10 @@ EXPORT_S = 3_600.0
 class AsyncClient:
     """Talks to one server, on the event loop that opened it: `async with AsyncClient(url) as client`.
 
-    `url` and `token` default to MEDIACRAWER_URL and AUTH_TOKEN; `language` ("zh", "en") is that of messages, both when
-    None. Connections are the product's own (httpx's pool dies of cancelled requests), so every call may be cancelled.
-    Every method raises ClientError; what is sent again after a broken connection: reads, cancels, and a create with an
-    `idempotency_key`. Raises ValueError for a URL that is none.
+    `url` and `token` default to MEDIACRAWER_URL, and MEDIACRAWER_TOKEN or else AUTH_TOKEN; `language` ("zh", "en") is
+    that of messages, both when None. Connections are the product's own (httpx's pool dies of cancelled requests), so
+    every call may be cancelled. Every method raises ClientError; what is sent again after a broken connection: reads,
+    cancels, and a create with an `idempotency_key`. Raises ValueError for a URL that is none.
     """
 
     def __init__(self, url: str | None = None, *, token: str | None = None, language: str | None = None) -> None:

@@ -20,8 +20,9 @@ class Target:
 def find_target(
     url: str | None = None, token: str | None = None, *, environ: Mapping[str, str] | None = None
 ) -> Target:
-    """Return the server to talk to: the arguments, else MEDIACRAWER_URL and AUTH_TOKEN, else this machine's port 8888.
+    """Return the server to talk to: the arguments, else MEDIACRAWER_URL, else this machine's port 8888.
 
+    The token is MEDIACRAWER_TOKEN (a person's) when none is given, else AUTH_TOKEN.
     Raises ValueError for what is no http or https URL.
     """
     environ = os.environ if environ is None else environ
@@ -32,4 +33,5 @@ def find_target(
         raise ValueError(f"not a URL: {chosen!r} ({error})") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query or parsed.fragment:
         raise ValueError(f"not the URL of a server: {chosen!r}; give for example {DEFAULT_URL}")
-    return Target(chosen, token or environ.get("AUTH_TOKEN", "").strip() or None)
+    named = environ.get("MEDIACRAWER_TOKEN", "").strip() or environ.get("AUTH_TOKEN", "").strip()
+    return Target(chosen, token or named or None)

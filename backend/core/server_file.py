@@ -2,6 +2,8 @@
 
 A server that was killed leaves the file behind. So what is in it counts only while the process of that pid *and* that
 start still runs: the pid alone may be somebody else's by now.
+
+`secret` opens that server, from this machine, to whoever can read the file: they can read all of DATA_DIR.
 """
 
 import contextlib
@@ -21,6 +23,7 @@ from backend.core.processes import ProcessId, is_alive
 
 FILE_NAME = "server.json"
 _MAX_BYTES = 10_000
+_SECRET_BYTES = 32
 
 
 class ServerRecord(BaseModel):
@@ -35,6 +38,8 @@ class ServerRecord(BaseModel):
     url: Annotated[str, Field(max_length=500)]
     revision: Annotated[str, Field(max_length=100)]
     started_at: Annotated[datetime, Field(strict=False)]
+    # None in the file of an older version.
+    secret: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{32,100}$", repr=False)] = None
 
     @property
     def process(self) -> ProcessId:
@@ -84,6 +89,11 @@ class ServerFile:
         """Remove the file if it is this server's. Raises OSError."""
         if self.read() == record:
             self.path.unlink(missing_ok=True)
+
+
+def new_secret() -> str:
+    """Return what opens one start of a server to commands of its own machine."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
 
 
 @contextmanager

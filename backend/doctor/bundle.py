@@ -14,6 +14,7 @@ from pathlib import Path
 
 import backend
 from backend.core.logs import make_redactor
+from backend.core.server_file import ServerFile
 from backend.core.settings import Settings, log_file_of, secret_values
 from backend.core.settings_shown import MASK, describe
 from backend.doctor.code_rows import TASK_SERVICE, spawn_line
@@ -30,7 +31,8 @@ _SET = "(set)"
 
 def write_bundle(path: Path, settings: Settings, rows: Sequence[Row]) -> list[str]:
     """Write the zip, for our eyes only, and return the names in it. Raises OSError."""
-    clean = make_redactor(secret_values(settings))
+    server = ServerFile(settings.data_dir).read()
+    clean = make_redactor((*secret_values(settings), *([server.secret] if server and server.secret else [])))
     home = str(Path.home())
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:

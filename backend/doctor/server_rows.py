@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 import backend
-from backend.cli.running_server import RunningServer, find_server
+from backend.cli.running_server import RunningServer, find_server, tokens_for
+from backend.core.asking import ask
 from backend.core.port import PortTakenError, check_free
 from backend.core.processes import command_of, listening_pid
+from backend.core.server_file import reachable_host
 from backend.core.settings import Settings, is_loopback
 from backend.doctor.rows import Row, same
 from backend.domain.text import Text
@@ -54,13 +54,19 @@ def server_rows(seen: Look) -> list[Row]:
 
 
 def _health(server: RunningServer, settings: Settings, language: str) -> Mapping[str, Any] | None:
-    token = settings.auth_token.get_secret_value() if settings.auth_token else None
-    headers = {"Accept-Language": language, **({"Authorization": f"Bearer {token}"} if token else {})}
-    try:
-        found = httpx.get(f"{server.url}health", headers=headers, timeout=_ASK_S, trust_env=False).json()
-    except (httpx.HTTPError, ValueError):
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("components"), dict) else None
+    seen = None
+    for token in tokens_for(server, settings):
+        headers = {"Accept-Language": language}
+        answer = ask(
+            reachable_host(server.host), server.port, "/health", token=token, headers=headers, timeout_s=_ASK_S
+        )
+        found = None if answer is None else answer.json()
+        if not (isinstance(found, dict) and isinstance(found.get("components"), dict)):
+            return seen
+        seen = found
+        if "version" in found:
+            break
+    return seen
 
 
 def _server(seen: Look) -> Row:
@@ -73,7 +79,8 @@ def _server(seen: Look) -> Row:
     where = f"{seen.server.url}  pid {pid}"
     if "version" not in seen.health:
         hidden = Text(
-            f"{where}  详情要登录：用 AUTH_TOKEN=令牌 运行", f"{where}  details need a login: AUTH_TOKEN=... doctor"
+            f"{where}  详情要登录：用 MEDIACRAWER_TOKEN=令牌 运行",
+            f"{where}  details need a login: MEDIACRAWER_TOKEN=... doctor",
         )
         return Row("server", _SERVER, "ok", hidden)
     where, uptime_s = f"{where}  v{seen.health['version']}", round(seen.health.get("uptime_s", 0))
@@ -117,12 +124,15 @@ def _origin(seen: Look) -> Row:
             "只接受服务器自己的页面和 ALLOWED_ORIGINS", "only the server's own page and ALLOWED_ORIGINS may call"
         )
         return Row("origin", _ORIGIN, "none", own)
-    try:
-        answer = httpx.get(f"{seen.server.url}health", headers={"Origin": DEV_ORIGIN}, timeout=_ASK_S, trust_env=False)
-    except httpx.HTTPError as error:
-        return Row("origin", _ORIGIN, "bad", same(f"{DEV_ORIGIN}: {type(error).__name__}"), _DIAGNOSE)
-    allowed = answer.headers.get("Access-Control-Allow-Origin")
-    words = same(f"{DEV_ORIGIN} → {answer.status_code}, Access-Control-Allow-Origin: {allowed or '–'}")
+    answer = ask(
+        *(reachable_host(seen.server.host), seen.server.port, "/health"),
+        headers={"Origin": DEV_ORIGIN},
+        timeout_s=_ASK_S,
+    )
+    if answer is None:
+        return Row("origin", _ORIGIN, "bad", Text(f"{DEV_ORIGIN}: 不应答", f"{DEV_ORIGIN}: no answer"), _DIAGNOSE)
+    allowed = answer.headers.get("access-control-allow-origin")
+    words = same(f"{DEV_ORIGIN} → {answer.status}, Access-Control-Allow-Origin: {allowed or '–'}")
     if allowed != DEV_ORIGIN:
         return Row("origin", _ORIGIN, "bad", words, _RESTART)
     return Row("origin", _ORIGIN, "ok", words)

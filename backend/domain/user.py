@@ -61,7 +61,7 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `user_id` is None for the one person of an open server and for AUTH_TOKEN; both are admins.
+    """Who asks. `user_id` is None for the one person of an open server, for AUTH_TOKEN and for COMMAND: all are admins.
 
     `epoch` and `token_id` say by what they came: with the session of that epoch, or with that token.
     """
@@ -90,6 +90,8 @@ class Caller:
 
 LOCAL = Caller("local", Role.ADMIN)
 TOKEN = Caller("token", Role.ADMIN)
+# A command on the server's own machine, by whoever can read its server.json.
+COMMAND = Caller("cli", Role.ADMIN)
 
 
 def name_key(name: str) -> str:

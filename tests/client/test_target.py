@@ -17,6 +17,12 @@ def test_environment_goes_before_the_default() -> None:
     assert (target.url, target.token) == ("http://other:1", "other-token")
 
 
+def test_token_of_a_person_goes_before_auth_token() -> None:
+    environ = {"MEDIACRAWER_TOKEN": " mcp_person ", "AUTH_TOKEN": "token-of-all"}
+
+    assert find_target(environ=environ).token == "mcp_person"
+
+
 def test_nothing_named_is_this_machine() -> None:
     target = find_target(environ={})
 

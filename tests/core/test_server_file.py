@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from backend.core.logs import captured_log
 from backend.core.processes import this_process
-from backend.core.server_file import ServerFile, ServerRecord, known_by_file, reachable_host
+from backend.core.server_file import ServerFile, ServerRecord, known_by_file, new_secret, reachable_host
+
+SECRET = "s" * 43
 
 
 def record(**changes: Any) -> ServerRecord:
@@ -24,14 +27,49 @@ def test_file_says_who_serves_while_the_server_runs(tmp_path: Path) -> None:
         found = ServerFile(tmp_path / "data").running()
 
     assert found == record()
-    assert set(written) == {"pid", "process_started_at", "host", "port", "url", "revision", "started_at"}
+    assert set(written) == {"pid", "process_started_at", "host", "port", "url", "revision", "started_at", "secret"}
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_file_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
-    ServerFile(tmp_path).write(record())
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
+def test_file_is_its_owners_alone_from_its_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[int] = []
+    dump = json.dump
 
+    def looking(document: Any, file: Any, **more: Any) -> None:
+        modes.extend(stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir())
+        dump(document, file, **more)
+
+    monkeypatch.setattr(json, "dump", looking)
+    ServerFile(tmp_path).write(record(secret=SECRET))
+
+    assert modes == [0o600]
     assert stat.S_IMODE((tmp_path / "server.json").stat().st_mode) == 0o600
+
+
+def test_secret_is_kept_and_not_shown(tmp_path: Path) -> None:
+    ServerFile(tmp_path).write(record(secret=SECRET))
+
+    found = ServerFile(tmp_path).read()
+
+    assert found is not None
+    assert found.secret == SECRET
+    assert SECRET not in f"{found!r} {found}"
+
+
+def test_file_of_an_older_version_has_no_secret(tmp_path: Path) -> None:
+    document = record().model_dump(mode="json")
+    del document["secret"]
+    (tmp_path / "server.json").write_text(json.dumps(document))
+
+    assert ServerFile(tmp_path).running() == record()
+
+
+def test_every_start_has_a_secret_of_its_own() -> None:
+    made = {new_secret() for _ in range(100)}
+
+    assert len(made) == 100
+    assert {len(one) for one in made} == {43}
 
 
 @pytest.mark.parametrize("changes", [{"pid": 2**31 - 1}, {"process_started_at": 1_000.0}], ids=["dead", "reused"])
@@ -50,6 +88,7 @@ def test_process_that_has_gone_does_not_run(tmp_path: Path, changes: dict[str, A
         record().model_dump_json().replace("8888,", "0,"),
         record().model_dump_json().replace('"port":8888', '"port":"8888"'),
         record().model_dump_json().replace('"pid":', '"pid":-'),
+        record().model_dump_json().replace('"secret":null', '"secret":"bad\\r\\nX: y"'),
     ],
 )
 def test_broken_file_is_as_good_as_none_and_is_written_anew(tmp_path: Path, text: str) -> None:
@@ -62,7 +101,6 @@ def test_broken_file_is_as_good_as_none_and_is_written_anew(tmp_path: Path, text
 
 
 def test_file_of_another_running_server_is_left_alone(tmp_path: Path) -> None:
-    import os
 
     from backend.core.processes import process_of
 

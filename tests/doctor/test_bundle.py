@@ -2,11 +2,15 @@ import json
 import os
 import stat
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from backend.core.processes import this_process
+from backend.core.server_file import ServerFile, ServerRecord
 from backend.core.settings import Settings, load_settings
 from backend.doctor.bundle import write_bundle
 from backend.doctor.checklist import all_rows
@@ -19,12 +23,14 @@ SECRETS = {
     "COGVIDEOX_API_KEY": "key-planted-0002-in-env",
     "MONGODB_URL": "mongodb://me:pass-planted-0003@127.0.0.1:9/",
 }
+LOCAL_SECRET = "sec-planted-0010-of-the-running-server"
 FILE_SECRETS = {"SOMEBODYS_API_KEY": "key-planted-0004-in-file", "REDIS_URL": "redis://:pass-planted-0005@127.0.0.1:9/"}
 NAMES = {"doctor.json", "config.json", "versions.json", "start.log", "errors.log", "task_service.txt"}
 LOG = """\
 2026-11-22 16:00:00 | INFO     | __main__:startup:1 | 🚀 MediaCrawer Pro 正在启动...
 2026-11-22 16:00:01 | ERROR    | core.http:send:1 | Authorization: Bearer hdr-planted-0006 for https://a:pw-planted-0007@b/
 2026-11-22 16:00:01 | WARNING  | core.http:send:1 | tok-planted-0001-in-env key-planted-0004-in-file pass-planted-0003
+2026-11-22 16:00:01 | WARNING  | core.http:send:1 | sec-planted-0010-of-the-running-server
 Traceback (most recent call last):
   ValueError: https://b/?api_key=prm-planted-0008&x=1 {'Cookie': 'session=cky-planted-0009'}
 2026-11-22 16:00:02 | INFO     | tornado.access:log_request:1 | 200 POST /api/v1/tasks (127.0.0.1) 3.10ms
@@ -39,6 +45,14 @@ def planted(folder: Path) -> Settings:
     return load_settings({**SECRETS, "DATA_DIR": str(folder / "data"), "PORT": "0"}, env_file)
 
 
+def known(data_dir: Path) -> None:
+    """Write the server.json of this process."""
+    us = this_process()
+    values: dict[str, Any] = {"pid": us.pid, "process_started_at": us.started_at, "host": "127.0.0.1", "port": 1}
+    values |= {"url": "http://127.0.0.1:1/", "revision": "abc", "started_at": datetime.now(UTC)}
+    ServerFile(data_dir).write(ServerRecord(**values, secret=LOCAL_SECRET))
+
+
 def texts(path: Path) -> dict[str, str]:
     with zipfile.ZipFile(path) as made:
         return {name: made.read(name).decode("utf-8") for name in made.namelist()}
@@ -46,7 +60,8 @@ def texts(path: Path) -> dict[str, str]:
 
 def test_no_planted_secret_is_in_the_bundle(tmp_path: Path) -> None:
     settings = planted(tmp_path)
-    rows = [Row("x", same("x"), "bad", same("tok-planted-0001-in-env"))]
+    known(settings.data_dir)
+    rows = [Row("x", same("x"), "bad", same(f"tok-planted-0001-in-env {LOCAL_SECRET}"))]
 
     write_bundle(tmp_path / "one.zip", settings, rows)
 

@@ -155,7 +155,7 @@ def test_health_that_hides_its_details_is_not_filled_with_guesses() -> None:
 
     shown = [server_rows(seen)[0].seen.zh, *(row.seen.zh for row in store_rows(seen))]
 
-    assert "AUTH_TOKEN" in shown[0]
+    assert "MEDIACRAWER_TOKEN" in shown[0]
     assert "v?" not in shown[0]
     assert shown[1:] == ["ok", "ok"]
 
