@@ -1,21 +1,23 @@
 """A server started in the background, which outlives the terminal."""
 
-import http.client
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from backend.cli.waiting import wait_until
+from backend.core.asking import ask
 from backend.core.processes import process_of
 from backend.core.server_file import ServerFile, ServerRecord, reachable_host
 from backend.core.settings import ROOT, Settings, log_file_of
 
+T = TypeVar("T")
+
 # mongod may have to recover its journal.
 _START_S = 90.0
-_LOOK_EVERY_S = 0.05
 _ASK_S = 5.0
 _LINES_SHOWN = 15
 _OK = 200
@@ -62,43 +64,39 @@ def _launch(output: int, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]
 
 
 def _wait_for_record(child: "subprocess.Popen[bytes]", settings: Settings, said: Path) -> ServerRecord:
-    us = process_of(os.getpid())
-    file, end = ServerFile(settings.data_dir), time.monotonic() + _START_S
-    while time.monotonic() < end:
+    us, file = process_of(os.getpid()), ServerFile(settings.data_dir)
+
+    def look() -> ServerRecord | None:
         record = file.running()
         # Not by its pid: on Windows python.exe of a .venv starts another one.
         if record is not None and us is not None and record.process_started_at >= us.started_at:
             return record
-        _check(child, said)
-        time.sleep(_LOOK_EVERY_S)
-    raise DidNotStartError(_last_words(said))
+        return None
+
+    return _wait(look, child, said)
 
 
 def _wait_for_health(child: "subprocess.Popen[bytes]", record: ServerRecord, said: Path) -> int:
-    end = time.monotonic() + _START_S
-    while time.monotonic() < end:
-        status = _health_status(record)
-        if status is not None:
-            return status
-        _check(child, said)
-        time.sleep(_LOOK_EVERY_S)
-    raise DidNotStartError(_last_words(said))
+    def look() -> int | None:
+        answer = ask(reachable_host(record.host), record.port, "/health", timeout_s=_ASK_S)
+        return None if answer is None else answer.status
+
+    return _wait(look, child, said)
 
 
-def _check(child: "subprocess.Popen[bytes]", said: Path) -> None:
-    if child.poll() is not None:
+def _wait(look: Callable[[], T | None], child: "subprocess.Popen[bytes]", said: Path) -> T:
+    """Return what `look` finds. Raises DidNotStartError when the time is up or the process has ended."""
+
+    def look_while_it_runs() -> T | None:
+        found = look()
+        if found is None and child.poll() is not None:
+            raise DidNotStartError(_last_words(said))
+        return found
+
+    found = wait_until(look_while_it_runs, within_s=_START_S)
+    if found is None:
         raise DidNotStartError(_last_words(said))
-
-
-def _health_status(record: ServerRecord) -> int | None:
-    connection = http.client.HTTPConnection(reachable_host(record.host).strip("[]"), record.port, timeout=_ASK_S)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
+    return found
 
 
 def _last_words(said: Path) -> str:

@@ -1,19 +1,17 @@
 """Take the port to listen on; a taken one is answered with a name, not with a traceback."""
 
 import errno
-import http.client
-import json
 import socket
 import sys
 from dataclasses import dataclass
 
 from tornado.netutil import bind_sockets
 
+from backend.core.asking import ask
 from backend.core.patient_socket import PatientSocket
 from backend.core.processes import command_of, listening_pid
 
 _ASK_S = 2.0
-_MAX_ANSWER_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +98,9 @@ def holder_of(host: str, port: int) -> PortHolder:
 
 
 def _pid_of_our_server(host: str, port: int) -> int | None:
-    connection = http.client.HTTPConnection(host, port, timeout=_ASK_S)
-    try:
-        connection.request("GET", "/health")
-        answer = json.loads(connection.getresponse().read(_MAX_ANSWER_BYTES))
-    except (OSError, http.client.HTTPException, ValueError):
+    answer = ask(host, port, "/health", timeout_s=_ASK_S)
+    health = None if answer is None else answer.json()
+    if not (isinstance(health, dict) and "memory_mode" in health):
         return None
-    finally:
-        connection.close()
-    is_health = isinstance(answer, dict) and "memory_mode" in answer and isinstance(answer.get("pid"), int)
-    return answer["pid"] if is_health else None
+    pid = health.get("pid")
+    return pid if isinstance(pid, int) else None
