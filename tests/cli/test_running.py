@@ -1,54 +1,20 @@
 """`crawl` and `tasks` against a server that runs."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fixtures.command import call
+from tests.fixtures.command import call, interrupted, started
 from tests.fixtures.command_server import Place, place
-from tests.fixtures.server import ROOT
+
+if TYPE_CHECKING:
+    import subprocess
 
 __all__ = ["place"]
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def started(place: Place, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Start a command in a process group of its own; it does not outlive the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "backend.cli", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "MEDIACRAWER_URL": place.server.base, "LANG": "en_US.UTF-8"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def interrupted(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Press Ctrl+C once the command says that its task runs; return its code and the rest it said."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if " running " in line:
-            break
-    os.killpg(process.pid, signal.SIGINT)
-    said = process.stdout.read()
-    return process.wait(30), said
 
 
 def run(place: Place, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -73,7 +39,7 @@ def test_crawl_ends_with_what_came_of_it_and_the_task_can_be_shown_and_exported(
 
 
 def test_ctrl_c_in_crawl_cancels_and_says_in_how_many_ms(place: Place) -> None:
-    with started(place, *crawl_words(place, 5_000)) as process:
+    with started(*crawl_words(place, 5_000), MEDIACRAWER_URL=place.server.base) as process:
         code, said = interrupted(process)
 
     newest = place.server.call("GET", "/tasks", limit="1")["items"][0]
@@ -85,7 +51,7 @@ def test_ctrl_c_in_watch_only_detaches_and_cancel_ends_the_task(place: Place) ->
     task_id = place.endless()
     place.server.wait_for(task_id, "running")
 
-    with started(place, "tasks", "watch", task_id) as process:
+    with started("tasks", "watch", task_id, MEDIACRAWER_URL=place.server.base) as process:
         code, said = interrupted(process)
     after = place.server.task(task_id)["status"]
     cancelled = run(place, "tasks", "cancel", task_id)
