@@ -185,7 +185,7 @@ def _known(settings: Settings, sockets: list[socket.socket], clock: Clock, secre
         started_at=clock.now(),
         secret=secret,
     )
-    return known_by_file(settings.data_dir, record)
+    return known_by_file(settings.data_dir, record, call_later=asyncio.get_running_loop().call_later)
 
 
 def _is_served_at(settings: Settings) -> bool:

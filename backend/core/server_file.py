@@ -10,11 +10,11 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol, TypeAlias
 
 from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,6 +24,17 @@ from backend.core.processes import ProcessId, is_alive
 FILE_NAME = "server.json"
 _MAX_BYTES = 10_000
 _SECRET_BYTES = 32
+_TRY_AGAIN_S = 1.0
+
+
+class Handle(Protocol):
+    """What was put off, as asyncio's TimerHandle."""
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+
+
+CallLater: TypeAlias = Callable[[float, Callable[[], None]], Handle]
 
 
 class ServerRecord(BaseModel):
@@ -97,18 +108,45 @@ def new_secret() -> str:
 
 
 @contextmanager
-def known_by_file(data_dir: Path, record: ServerRecord) -> Iterator[None]:
-    """Keep the file while inside. A folder that cannot be written is logged: the server runs without, too."""
-    file = ServerFile(data_dir)
-    try:
-        file.write(record)
-    except OSError as error:
-        logger.warning("cannot write {}: {}; `mediacrawer stop` will look for the port instead", file.path, error)
+def known_by_file(data_dir: Path, record: ServerRecord, *, call_later: CallLater) -> Iterator[None]:
+    """Keep the file while inside. A folder that cannot be written is logged: the server runs without, too.
+
+    While another server has it (one that drains yet, or shares the folder) it is tried again each second: `call_later`
+    is the loop's.
+    """
+    keeper = _Keeper(ServerFile(data_dir), record, call_later)
+    keeper.take()
     try:
         yield
     finally:
+        keeper.give_up()
+
+
+class _Keeper:
+    """Takes the file as soon as it is free."""
+
+    def __init__(self, file: ServerFile, record: ServerRecord, call_later: CallLater) -> None:
+        self._file = file
+        self._record = record
+        self._call_later = call_later
+        self._next: Handle | None = None
+
+    def take(self) -> None:
+        self._next = None
+        try:
+            is_taken = self._file.write(self._record)
+        except OSError as error:
+            path = self._file.path
+            logger.warning("cannot write {}: {}; `mediacrawer stop` will look for the port instead", path, error)
+            return
+        if not is_taken:
+            self._next = self._call_later(_TRY_AGAIN_S, self.take)
+
+    def give_up(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
         with contextlib.suppress(OSError):
-            file.remove(record)
+            self._file.remove(self._record)
 
 
 def reachable_host(host: str) -> str:

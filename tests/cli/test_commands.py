@@ -10,7 +10,7 @@ import pytest
 
 import backend
 from backend.core.processes import this_process
-from backend.core.server_file import ServerRecord, known_by_file
+from backend.core.server_file import ServerFile, ServerRecord
 from tests.fixtures.command import call
 
 
@@ -118,12 +118,12 @@ def test_restore_is_refused_while_a_server_with_its_own_mongodb_runs(tmp_path: P
         started_at=datetime.now(UTC),
     )
 
-    with known_by_file(tmp_path, record):
-        answer = call(
-            *("restore", str(tmp_path / "b.tar"), "--replace", "--yes"),
-            DATA_DIR=str(tmp_path),
-            MONGODB_URL="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100",
-        )
+    ServerFile(tmp_path).write(record)
+    answer = call(
+        *("restore", str(tmp_path / "b.tar"), "--replace", "--yes"),
+        DATA_DIR=str(tmp_path),
+        MONGODB_URL="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100",
+    )
 
     assert answer.returncode != 0
     assert "mediacrawer stop" in answer.stderr

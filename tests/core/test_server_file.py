@@ -1,6 +1,7 @@
 import json
 import os
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,29 @@ from typing import Any
 import pytest
 
 from backend.core.logs import captured_log
-from backend.core.processes import this_process
+from backend.core.processes import process_of, this_process
 from backend.core.server_file import ServerFile, ServerRecord, known_by_file, new_secret, reachable_host
 
 SECRET = "s" * 43
+
+
+class Later:
+    """A loop's call_later whose time is passed by hand."""
+
+    def __init__(self) -> None:
+        self.waiting: Callable[[], None] | None = None
+
+    def __call__(self, _delay_s: float, work: Callable[[], None]) -> "Later":
+        self.waiting = work
+        return self
+
+    def cancel(self) -> None:
+        self.waiting = None
+
+    def pass_time(self) -> None:
+        assert self.waiting is not None
+        work, self.waiting = self.waiting, None
+        work()
 
 
 def record(**changes: Any) -> ServerRecord:
@@ -22,7 +42,7 @@ def record(**changes: Any) -> ServerRecord:
 
 
 def test_file_says_who_serves_while_the_server_runs(tmp_path: Path) -> None:
-    with known_by_file(tmp_path / "data", record()):
+    with known_by_file(tmp_path / "data", record(), call_later=Later()):
         written = json.loads((tmp_path / "data" / "server.json").read_text("utf-8"))
         found = ServerFile(tmp_path / "data").running()
 
@@ -100,25 +120,54 @@ def test_broken_file_is_as_good_as_none_and_is_written_anew(tmp_path: Path, text
     assert file.running() == record()
 
 
-def test_file_of_another_running_server_is_left_alone(tmp_path: Path) -> None:
-
-    from backend.core.processes import process_of
-
+def other_server() -> ServerRecord:
+    """Return the record of a server that runs: the process that started this one."""
     parent = process_of(os.getppid())
     assert parent is not None
-    other = record(pid=parent.pid, process_started_at=parent.started_at)
+    return record(pid=parent.pid, process_started_at=parent.started_at)
+
+
+def test_file_of_another_running_server_is_left_alone(tmp_path: Path) -> None:
+    later = Later()
+    other = other_server()
     ServerFile(tmp_path).write(other)
 
-    with known_by_file(tmp_path, record()):
+    with known_by_file(tmp_path, record(), call_later=later):
+        later.pass_time()
         during = ServerFile(tmp_path).read()
 
     assert during == ServerFile(tmp_path).read() == other
+    assert later.waiting is None
+
+
+def test_file_is_taken_once_the_server_that_had_it_has_left(tmp_path: Path) -> None:
+    later = Later()
+    draining = ServerFile(tmp_path)
+    draining.write(other_server())
+
+    with known_by_file(tmp_path, record(), call_later=later):
+        later.pass_time()
+        draining.remove(other_server())
+        later.pass_time()
+        taken, waits = draining.read(), later.waiting
+
+    assert taken == record()
+    assert waits is None
+    assert draining.read() is None
+
+
+def test_server_that_drains_leaves_the_file_of_the_next_one(tmp_path: Path) -> None:
+    with known_by_file(tmp_path, other_server(), call_later=Later()):
+        ServerFile(tmp_path).path.unlink()
+        ServerFile(tmp_path).write(record())
+
+    assert ServerFile(tmp_path).read() == record()
 
 
 def test_folder_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
 
-    with captured_log() as lines, known_by_file(tmp_path / "data", record()):
+    with captured_log() as lines, known_by_file(tmp_path / "data", record(), call_later=Later()):
         pass
 
     assert "WARNING" in lines[0]
