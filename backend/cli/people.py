@@ -7,13 +7,13 @@ mends what has locked everybody out. A running server sees the change within a s
 import asyncio
 import secrets
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 import typer
 from loguru import logger
 
-from backend.cli.db import embedded_uri
+from backend.cli.opened import opened
 from backend.cli.refusal import read_settings, refuse
 from backend.core.settings import Settings
 from backend.domain.errors import MediaCrawerError, NotFoundError, ValidationFailedError
@@ -41,7 +41,7 @@ def run(work: Work) -> None:
         refuse("STORES=memory: 用户只存在于服务器进程里 / users live in the server's process alone")
 
     async def main() -> None:
-        async with _opened(settings) as users:
+        async with _opened_users(settings) as users:
             await work(users)
 
     # What the command says is for a person; the log is the server's.
@@ -51,7 +51,8 @@ def run(work: Work) -> None:
     except ValidationFailedError as error:
         refuse("; ".join(one.message.both() for one in error.problems), code=_FAILED)
     except MediaCrawerError as error:
-        refuse(error.message.both(), code=_FAILED)
+        advice = "" if error.advice is None else f"; {error.advice.both()}"
+        refuse(f"{error.message.both()}{advice}", code=_FAILED)
     finally:
         logger.enable("backend")
 
@@ -74,11 +75,8 @@ def read_password(*, from_stdin: bool, generate: bool) -> str:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> "AsyncIterator[UserService]":
+async def _opened_users(settings: Settings) -> "AsyncIterator[UserService]":
     # They bring the driver; `--help` answers without.
-    from backend.core.clock import Clock  # noqa: PLC0415
-    from backend.core.database import Database  # noqa: PLC0415
-    from backend.core.embedded import EmbeddedStoreError, EmbeddedStores  # noqa: PLC0415
     from backend.core.passwords import Passwords  # noqa: PLC0415
     from backend.core.secrets import SecretBox, no_key_error  # noqa: PLC0415
     from backend.services.user_directory import UserDirectory  # noqa: PLC0415
@@ -87,22 +85,11 @@ async def _opened(settings: Settings) -> "AsyncIterator[UserService]":
     from backend.store.tokens import TokenStore  # noqa: PLC0415
     from backend.store.users import UserStore  # noqa: PLC0415
 
-    clock = Clock()
-    async with AsyncExitStack() as closing:
-        url = settings.mongodb_url or embedded_uri(settings.data_dir)
-        if url is None:
-            stores = EmbeddedStores(settings.data_dir, with_valkey=False)
-            try:
-                await stores.start()
-            except EmbeddedStoreError as error:
-                refuse(error.message.both(), code=_FAILED)
-            closing.push_async_callback(stores.stop)
-            url = stores.mongo.uri if stores.mongo else ""
-        database = Database(url or "", settings.mongodb_database, clock=clock, timeout_s=_TIMEOUT_S)
-        await database.connect()
-        closing.push_async_callback(database.close)
-        users, tokens = UserStore(database, clock=clock), TokenStore(database, clock=clock)
-        audit = AuditStore(database, clock=clock)
+    async with opened(settings, timeout_s=_TIMEOUT_S) as data:
+        # As a server does at its start: what a newer version wrote is refused, what an older one wrote is migrated.
+        await data.schema.open()
+        users, tokens = UserStore(data.database, clock=data.clock), TokenStore(data.database, clock=data.clock)
+        audit = AuditStore(data.database, clock=data.clock)
         for store in (users, tokens, audit):
             await store.ensure_indexes()
         # No session is made here.
