@@ -11,6 +11,7 @@ from backend.domain.text import Text
 if TYPE_CHECKING:
     from backend.cli.connection import Connection
     from backend.cli.running import Terminal
+    from backend.cli.task_list import Found
     from backend.client.options import ExportFormat, TaskFilters
 
 _LISTED = 20
@@ -65,22 +66,14 @@ def list_(
 ) -> None:
     """列出任务，最新的在前 / List tasks, newest first."""
     from backend.cli.running import talk  # noqa: PLC0415
-    from backend.cli.task_list import first_tasks, print_lines, task_table  # noqa: PLC0415
+    from backend.cli.task_list import first_tasks  # noqa: PLC0415
 
-    filters: TaskFilters = {
-        **{"status": status, "kind": kind, "platform": platform, "type": task_type, "q": query},
-        **{"label": label, "batch_id": batch, "created_from": since, "created_to": until},
-    }
+    filters = _filters(
+        *(status, kind, platform, task_type), query=query, label=label, batch=batch, since=since, until=until
+    )
 
     async def work(terminal: "Terminal", connection: "Connection") -> int:
-        found = await first_tasks(connection.client, limit, sort, filters)
-        if as_json:
-            print_lines(found.tasks)
-            return 0
-        terminal.console.print(task_table(found.tasks, terminal.speech, width=terminal.console.width))
-        count = len(found.tasks)
-        terminal.say(Text(f"显示 {count} 个，共 {found.total} 个任务", f"{count} of {found.total} tasks"))
-        return 0
+        return _show(await first_tasks(connection.client, limit, sort, filters), terminal, as_lines=as_json)
 
     talk(work, server=server, as_json=as_json)
 
@@ -135,10 +128,7 @@ def cancel(
     from backend.cli.refusal import refuse  # noqa: PLC0415
     from backend.cli.running import talk  # noqa: PLC0415
 
-    filters: TaskFilters = {
-        **{"status": status, "kind": kind, "platform": platform, "type": task_type, "q": query},
-        **{"label": label, "batch_id": batch},
-    }
+    filters = _filters(status, kind, platform, task_type, query=query, label=label, batch=batch)
     is_filtered = any(filters.values())
     if bool(task_ids) == is_filtered:
         refuse("请给出任务 ID 或筛选条件（二选一） / give ids of tasks, or filters, one of the two")
@@ -184,6 +174,36 @@ def export(
         return 0
 
     talk(work, server=server, as_json=False)
+
+
+def _filters(
+    status: list[str] | None,
+    kind: str | None,
+    platform: str | None,
+    task_type: str | None,
+    *,
+    query: str | None,
+    label: str | None,
+    batch: str | None,
+    since: str | None = None,
+    until: str | None = None,
+) -> "TaskFilters":
+    return {
+        **{"status": status, "kind": kind, "platform": platform, "type": task_type, "q": query},
+        **{"label": label, "batch_id": batch, "created_from": since, "created_to": until},
+    }
+
+
+def _show(found: "Found", terminal: "Terminal", *, as_lines: bool) -> int:
+    from backend.cli.task_list import print_lines, task_table  # noqa: PLC0415
+
+    if as_lines:
+        print_lines(found.tasks)
+        return 0
+    terminal.console.print(task_table(found.tasks, terminal.speech, width=terminal.console.width))
+    count = len(found.tasks)
+    terminal.say(Text(f"显示 {count} 个，共 {found.total} 个任务", f"{count} of {found.total} tasks"))
+    return 0
 
 
 async def _newest(connection: "Connection") -> str | None:
