@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -14,6 +14,7 @@ from rich.console import Console
 
 import backend
 from backend.cli.db import embedded_uri
+from backend.cli.opened import opened
 from backend.cli.refusal import read_settings, refuse
 from backend.core.server_file import ServerFile
 from backend.core.settings import Settings
@@ -75,21 +76,22 @@ def restore(
     """从备份恢复到空数据库，先停止服务器 / Restore a backup into an empty database; stop the server first."""
 
     async def work(parts: _Parts) -> None:
-        with _opened(file) as source:
-            size = file.stat().st_size
-            with _progress() as say:
-                contents = parts.restore.check(source, size, say=say)
-            _tell_contents(contents)
-            await parts.restore.refuse_if_in_the_way(contents, replace=replace)
-            if replace and not yes:
-                _ask()
-            with _progress() as say:
-                held = await parts.restore.restore(source, size, contents, hold=not resume, say=say)
+        with _progress() as say:
+            contents = parts.restore.check(source, size, say=say)
+        _tell_contents(contents)
+        await parts.restore.refuse_if_in_the_way(contents, replace=replace)
+        if replace and not yes:
+            _ask()
+        with _progress() as say:
+            held = await parts.restore.restore(source, size, contents, hold=not resume, say=say)
         print(f"✅ 已恢复 / restored: {sum(contents.documents.values())} documents, {contents.files} files")
         if held:
             print(f"⏸ {held} 个未完成的任务已暂停，请手动开始 / unfinished tasks are on hold: start them by hand")
 
-    _run(work, is_exclusive=True)
+    # Before any store is started.
+    with _opened(file) as source:
+        size = file.stat().st_size
+        _run(work, is_exclusive=True)
 
 
 def _run(work: Callable[[_Parts], Awaitable[None]], *, is_exclusive: bool) -> None:
@@ -117,36 +119,18 @@ def _run(work: Callable[[_Parts], Awaitable[None]], *, is_exclusive: bool) -> No
 @asynccontextmanager
 async def _opened_parts(settings: Settings, *, is_exclusive: bool) -> AsyncIterator[_Parts]:
     # They bring the driver; `--help` answers without.
-    from backend.core.clock import Clock  # noqa: PLC0415
-    from backend.core.database import Database  # noqa: PLC0415
-    from backend.core.embedded import EmbeddedStoreError, EmbeddedStores  # noqa: PLC0415
     from backend.services.backup_restore import RestoreService  # noqa: PLC0415
     from backend.services.backup_service import BackupService  # noqa: PLC0415
     from backend.store.backup_documents import BackupDocuments  # noqa: PLC0415
-    from backend.store.schema import Schema  # noqa: PLC0415
 
-    url = settings.mongodb_url or embedded_uri(settings.data_dir)
-    is_embedded_up = settings.mongodb_url is None and url is not None
+    is_embedded_up = settings.mongodb_url is None and embedded_uri(settings.data_dir) is not None
     if is_exclusive and (is_embedded_up or ServerFile(settings.data_dir).running() is not None):
         refuse("服务器正在运行，请先停止 / the server is running: stop it first (mediacrawer stop)")
-    clock = Clock()
-    async with AsyncExitStack() as closing:
-        if url is None:
-            stores = EmbeddedStores(settings.data_dir, with_valkey=False)
-            try:
-                await stores.start()
-            except EmbeddedStoreError as error:
-                refuse(error.message.both())
-            closing.push_async_callback(stores.stop)
-            url = stores.mongo.uri if stores.mongo is not None else None
-        database = Database(url or "", settings.mongodb_database, clock=clock, timeout_s=_TIMEOUT_S)
-        await database.connect()
-        closing.push_async_callback(database.close)
-        documents = BackupDocuments(database)
-        schema = Schema(database, clock=clock, by=backend.__version__)
+    async with opened(settings, timeout_s=_TIMEOUT_S) as data:
+        documents, folder = BackupDocuments(data.database), settings.data_dir
         yield _Parts(
-            BackupService(documents, schema, data_dir=settings.data_dir, clock=clock, by=backend.__version__),
-            RestoreService(documents, schema, data_dir=settings.data_dir, clock=clock),
+            BackupService(documents, data.schema, data_dir=folder, clock=data.clock, by=backend.__version__),
+            RestoreService(documents, data.schema, data_dir=folder, clock=data.clock),
         )
 
 
@@ -158,7 +142,10 @@ def _progress() -> Iterator[Callable[[str, int], None]]:
 
 
 def _opened(file: Path) -> BinaryIO:
-    return file.open("rb")
+    try:
+        return file.open("rb")
+    except OSError as error:
+        refuse(f"{file}: {error.strerror or type(error).__name__}", code=_FAILED)
 
 
 def _ask() -> None:

@@ -118,7 +118,9 @@ def test_restore_is_refused_while_a_server_with_its_own_mongodb_runs(tmp_path: P
         started_at=datetime.now(UTC),
     )
 
+    (tmp_path / "b.tar").touch()
     ServerFile(tmp_path).write(record)
+
     answer = call(
         *("restore", str(tmp_path / "b.tar"), "--replace", "--yes"),
         DATA_DIR=str(tmp_path),
@@ -127,6 +129,14 @@ def test_restore_is_refused_while_a_server_with_its_own_mongodb_runs(tmp_path: P
 
     assert answer.returncode != 0
     assert "mediacrawer stop" in answer.stderr
+
+
+def test_restore_of_a_file_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
+    answer = call("restore", str(tmp_path / "none.tar"), DATA_DIR=str(tmp_path / "data"))
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "none.tar: No such file or directory" in answer.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_token_is_not_sent_to_where_a_server_was_that_has_gone(tmp_path: Path) -> None:
