@@ -50,7 +50,7 @@ def exit_code(record: "TaskRecord") -> int:
 
 
 def result_table(record: "TaskRecord", speech: Speech, *, url: str, data_dir: Path | None) -> Table:
-    """Return what came of a task; with `data_dir` files are shown by their path on this machine."""
+    """Return what came of a task; with `data_dir` its server leaves with the command."""
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -87,7 +87,6 @@ def _rows(
         yield Text("取消用时", "Cancelled in"), f"{record['cancel_latency_ms']:.1f} ms"
     yield Text("账目", "Books"), books_line(record, speech)
     yield from _trouble(record)
-    yield from _files(record, url=url, data_dir=data_dir)
     if data_dir is None:
         yield Text("页面", "Page"), f"{url}/tasks/{record['task_id']}"
     else:
@@ -108,13 +107,14 @@ def _trouble(record: "TaskRecord") -> "Iterator[tuple[Text, str | Styled]]":
             yield Text("建议", "Advice"), notice["action"]
 
 
-def _files(record: "TaskRecord", *, url: str, data_dir: Path | None) -> "Iterator[tuple[Text, str | Styled]]":
+def file_lines(record: "TaskRecord", *, url: str, data_dir: Path | None) -> "Iterator[str]":
+    """Yield a line for each of the first files; one that is folded in a table cannot be copied."""
     shown = [one for one in record["artifacts"] if one["role"] in {"output", "media"}]
     for one in shown[:_MANY_FILES]:
         place = _local_path(one, data_dir) or f"{url}{one['url']}"
-        yield Text("文件", "File"), f"{one['name']} ({_size(one['size_bytes'])}) {place}"
+        yield f"{one['name']} ({_size(one['size_bytes'])})  {place}"
     if len(shown) > _MANY_FILES:
-        yield Text("文件", "File"), f"… +{len(shown) - _MANY_FILES}"
+        yield f"… +{len(shown) - _MANY_FILES}"
 
 
 def _local_path(artifact: Any, data_dir: Path | None) -> str | None:

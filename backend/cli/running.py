@@ -15,7 +15,7 @@ from rich.console import Console
 from backend.cli.connection import Connection, connected
 from backend.cli.interrupt import EXIT_CODE as INTERRUPTED
 from backend.cli.interrupt import Interrupt, Interrupted
-from backend.cli.outcome import exit_code, refuse_for, result_table
+from backend.cli.outcome import exit_code, file_lines, refuse_for, result_table
 from backend.cli.params import BadParameterError, read_params, type_of
 from backend.cli.progress_view import LiveView, PlainView, View
 from backend.cli.refusal import read_settings, refuse
@@ -82,6 +82,8 @@ class Terminal:
             return
         data_dir = self.settings.data_dir if connection.is_embedded else None
         self.console.print(result_table(record, self.speech, url=connection.url, data_dir=data_dir))
+        for line in file_lines(record, url=connection.url, data_dir=data_dir):
+            self.console.print(line, markup=False, soft_wrap=True)
 
 
 def make_and_run(wish: Wish, *, server: str | None, as_json: bool) -> NoReturn:

@@ -152,6 +152,7 @@ async def test_cancelled_held_task_is_cancelled_at_once(api: ApiServer) -> None:
     body = answer.json()
     assert (answer.status_code, body["code"], body["data"]["status"]) == (200, 0, "cancelled")
     assert body["data"]["cancel"]["requested_by"] == "local"
+    assert body["message"] == "任务已取消 / Task cancelled"
     assert (await api.bench.read(record["task_id"])).status == "cancelled"
 
 

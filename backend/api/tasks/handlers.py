@@ -35,13 +35,14 @@ from backend.api.tasks.schemas import (
 )
 from backend.api.tasks.set_records import BatchOut, SetCancelledOut, batch_out, cancelled_out, facets_out
 from backend.domain.errors import TaskNotFoundError
-from backend.domain.task import Task
+from backend.domain.task import Task, TaskStatus
 from backend.domain.text import Text
 
 _READS = frozenset({"GET", "HEAD"})
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _CREATED = Text("任务创建成功", "Task created")
-_CANCELLED = Text("取消请求已受理", "Cancel accepted")
+_CANCEL_ACCEPTED = Text("取消请求已受理", "Cancel accepted")
+_CANCELLED = Text("任务已取消", "Task cancelled")
 _PURGED = Text("任务已删除", "Task purged")
 _STARTED = Text("任务已开始", "Task started")
 _RESUMED = Text("任务已继续", "Task resumed")
@@ -114,7 +115,7 @@ class TasksHandler(TaskPartHandler):
     async def delete(self) -> None:
         """Cancel all that match the filters, whether or not the caller stays to hear of it; of members, their own."""
         query = self.services.access.changeable(self.read_query(CancelQuery).to_query(), self.caller)
-        self.write_data(cancelled_out(await self.services.sets.cancel(query, by=self.caller.name)), _CANCELLED)
+        self.write_data(cancelled_out(await self.services.sets.cancel(query, by=self.caller.name)), _CANCEL_ACCEPTED)
 
     def on_connection_close(self) -> None:
         """Go on with a cancel: begun on many tasks it is not left half-way, and a server that leaves waits for it."""
@@ -164,7 +165,7 @@ class TaskHandler(TaskPartHandler):
             self.write_data({"task_id": task_id, "purged": True}, _PURGED)
             return
         task = await self.services.tasks.cancel_task(task_id, by=self.caller.name, wait_s=query.wait)
-        await self.write_task(task, _CANCELLED)
+        await self.write_task(task, _CANCELLED if task.status is TaskStatus.CANCELLED else _CANCEL_ACCEPTED)
 
 
 class TaskStartHandler(TaskPartHandler):
