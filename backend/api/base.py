@@ -296,6 +296,15 @@ class ApiHandler(BaseHandler):
         super().on_connection_close()
 
 
+class WholeWrites(ApiHandler):
+    """A handler whose changes are made whole: who hangs up gives up a read, never what was begun."""
+
+    def on_connection_close(self) -> None:
+        """Go on with what was begun."""
+        if self.request.method == "GET":
+            super().on_connection_close()
+
+
 class UnknownPathHandler(ApiHandler):
     """Every address under /api that does not exist."""
 

@@ -1,9 +1,9 @@
 """The rows about this machine: the folder, the disk, and the programs and keys that some tasks need."""
 
-import shutil
 import tempfile
 from pathlib import Path
 
+from backend.core.disk import disk_of, nearest_of
 from backend.core.settings import Settings, vendor_environ
 from backend.crawl.browser import BrowserOptions
 from backend.crawl.browser.options import availability_of
@@ -33,7 +33,7 @@ def machine_rows(settings: Settings) -> list[Row]:
 
 
 def _folder(data_dir: Path) -> Row:
-    nearest = _existing(data_dir)
+    nearest = nearest_of(data_dir)
     try:
         with tempfile.NamedTemporaryFile(dir=nearest, prefix=".doctor-") as file:
             file.write(b"x")
@@ -44,7 +44,7 @@ def _folder(data_dir: Path) -> Row:
 
 
 def _disk(data_dir: Path) -> Row:
-    free_bytes = shutil.disk_usage(_existing(data_dir)).free
+    free_bytes = disk_of(data_dir).free_bytes
     free = f"{free_bytes / _GB:.1f} GB"
     words = Text(f"剩余 {free}", f"{free} free")
     if free_bytes < _LOW_DISK_BYTES:
@@ -90,10 +90,6 @@ def _keys(settings: Settings) -> Row:
     words = Text(f"可用: {ready or '–'}；不可用: {missing or '–'}", f"ready: {ready or '–'}; not: {missing or '–'}")
     advice = next((now.advice for now in lacking.values() if now.advice is not None), None)
     return Row("keys", _KEYS, "none" if lacking else "ok", words, advice)
-
-
-def _existing(path: Path) -> Path:
-    return next(one for one in (path, *path.parents) if one.exists())
 
 
 _NOT_FOUND = Text("没有找到", "not found")

@@ -1,6 +1,5 @@
 """Purges ended tasks whose time is up, a few at a time, exactly as `?purge=1` does; says beforehand what would go."""
 
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from pathlib import Path
 from loguru import logger
 
 from backend.core.clock import Clock
+from backend.core.disk import Disk, disk_of
 from backend.core.threads import in_thread
 from backend.domain.retention import RetentionRule, assigned
 from backend.store.retention import Doomed, RetentionStore
@@ -25,14 +25,6 @@ class Due:
     rule: RetentionRule
     before: datetime
     doomed: Doomed
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """The disk of DATA_DIR."""
-
-    total_bytes: int
-    free_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +63,7 @@ class RetentionService:
         for rule, pairs in self._rules.items():
             before = self._before(rule)
             due.append(Due(rule, before, await self._store.count(pairs, before=before)))
-        usage = await in_thread(lambda: shutil.disk_usage(_existing(self._data_dir)))
-        return Preview(due, Disk(usage.total, usage.free))
+        return Preview(due, await in_thread(lambda: disk_of(self._data_dir)))
 
     async def sweep(self) -> int:
         """Purge up to 100 tasks a rule, at most once a minute; return how many. Waits while an export reads.
@@ -93,8 +84,3 @@ class RetentionService:
 
     def _before(self, rule: RetentionRule) -> datetime:
         return self._clock.now() - timedelta(days=rule.days)
-
-
-def _existing(path: Path) -> Path:
-    # A folder that is made later is on the disk of the nearest one above it.
-    return next(one for one in (path, *path.parents) if one.exists())

@@ -1,7 +1,6 @@
 """What the server says about itself: health of its parts, what it holds right now, which code it runs."""
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any, Literal, Protocol
 from loguru import logger
 
 from backend.core.clock import Clock
+from backend.core.disk import disk_of
 from backend.core.threads import in_thread
 from backend.domain.errors import StoreUnavailableError
 from backend.domain.platform import Availability
@@ -249,7 +249,7 @@ class SystemService:
         )
 
     async def _disk(self) -> Component:
-        free_bytes = await in_thread(lambda: shutil.disk_usage(_existing(self._parts.data_dir)).free)
+        free_bytes = await in_thread(lambda: disk_of(self._parts.data_dir).free_bytes)
         details = {"free_bytes": free_bytes}
         if free_bytes < _LOW_DISK_BYTES:
             return Component("degraded", advice=_LOW_DISK, details=details)
@@ -272,8 +272,3 @@ def _overall(components: Mapping[str, Component]) -> Overall:
     if any(components[name].state == "down" for name in _VITAL):
         return "down"
     return "degraded" if any(one.state in {"degraded", "down"} for one in components.values()) else "ok"
-
-
-def _existing(path: Path) -> Path:
-    # A folder that is made later is on the disk of the nearest one above it.
-    return next(one for one in (path, *path.parents) if one.exists())

@@ -22,11 +22,11 @@ from backend.api.accounts.schemas import (
     list_out,
     login_out,
     picture_out,
-    read_body,
 )
-from backend.api.base import ApiHandler
+from backend.api.base import ApiHandler, WholeWrites
 from backend.api.openapi import Operation, Route
 from backend.api.query import NoQuery
+from backend.api.secret_bodies import read_secret_body
 from backend.api.stream.frames import HEARTBEAT
 from backend.api.stream.handlers import EVENT_STREAM
 from backend.api.wire import dump
@@ -53,13 +53,13 @@ class AccountsHandler(ApiHandler):
     async def post(self) -> None:
         """Add one."""
         self.read_query(NoQuery)
-        body = read_body(AccountCreate, self.read_body())
+        body = read_secret_body(AccountCreate, self.read_body())
         cookies = None if body.cookies is None else body.cookies.get_secret_value()
         made = await self.services.accounts.create(body.platform, body.label, cookies=cookies, by=self.caller.name)
         self.write_data({**account_out(made)}, _ADDED)
 
 
-class AccountHandler(ApiHandler):
+class AccountHandler(WholeWrites):
     """One account."""
 
     async def get(self, account_id: str) -> None:
@@ -70,7 +70,7 @@ class AccountHandler(ApiHandler):
     async def patch(self, account_id: str) -> None:
         """Rename it, replace its session, or make it the default."""
         self.read_query(NoQuery)
-        body = read_body(AccountChange, self.read_body())
+        body = read_secret_body(AccountChange, self.read_body())
         changed = await self.services.accounts.change(
             account_id,
             label=body.label,
@@ -85,11 +85,6 @@ class AccountHandler(ApiHandler):
         self.read_query(NoQuery)
         await self.services.accounts.remove(account_id, by=self.caller.name)
         self.write_data({"account_id": account_id, "deleted": True}, _REMOVED)
-
-    def on_connection_close(self) -> None:
-        """Go on with what was begun."""
-        if self.request.method == "GET":
-            super().on_connection_close()
 
 
 class AccountCheckHandler(ApiHandler):
@@ -108,7 +103,7 @@ class LoginHandler(ApiHandler):
     async def post(self, platform: str) -> None:
         """Begin it; follow it with GET, or it is ended soon."""
         self.read_query(NoQuery)
-        body = read_body(LoginStart, self.read_body() if self.request.body else {})
+        body = read_secret_body(LoginStart, self.read_body() if self.request.body else {})
         login = await self.services.accounts.log_in(
             platform, account=body.account, label=body.label, by=self.caller.name
         )

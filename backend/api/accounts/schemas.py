@@ -3,20 +3,19 @@
 from base64 import b64encode
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SecretStr
 from typing_extensions import TypedDict
 
 from backend.api.language import Speech
 from backend.api.query import QueryModel
+from backend.api.secret_bodies import OwnLabel, SecretBody
 from backend.api.wire import stamp, stamp_or_none
 from backend.crawl.login import Shown
-from backend.domain.errors import MediaCrawerError, SecretsKeyError, ValidationFailedError
+from backend.domain.errors import MediaCrawerError, SecretsKeyError
 from backend.domain.text import Text
 from backend.services.account_cookies import MAX_TEXT_CHARS
 from backend.services.account_logins import Login, LoginState
 from backend.services.account_service import AccountView, Checked
-from backend.services.field_problems import problems_of
 
 State = Literal["none", "missing", "ok", "expired", "unknown"]
 _SAID: dict[LoginState, Text] = {
@@ -31,16 +30,8 @@ _IN_WINDOW = Text("请在打开的浏览器窗口里登录", "Log in in the brow
 _MEDIA_TYPES = {"qr": "image/png", "page": "image/jpeg"}
 
 
-def _shown(value: str) -> str:
-    if not value.strip() or not value.isprintable():
-        words = {"zh": "不能为空或含有控制字符", "en": "Must not be blank or hold control characters"}
-        raise PydanticCustomError("BAD_TEXT", "not printable", words)
-    return value.strip()
-
-
 PlatformId = Annotated[str, Field(min_length=1, max_length=40)]
 AccountName = Annotated[str, Field(min_length=1, max_length=64)]
-AccountLabel = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_shown)]
 Cookies = Annotated[
     SecretStr,
     Field(
@@ -51,31 +42,27 @@ Cookies = Annotated[
 ]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-class AccountCreate(_Body):
+class AccountCreate(SecretBody):
     """A new account; without cookies it is logged in afterwards."""
 
     platform: PlatformId
-    label: AccountLabel
+    label: OwnLabel
     cookies: Cookies | None = None
 
 
-class AccountChange(_Body):
+class AccountChange(SecretBody):
     """What is to be other than it is."""
 
-    label: AccountLabel | None = None
+    label: OwnLabel | None = None
     cookies: Cookies | None = None
     is_default: Literal[True] | None = None
 
 
-class LoginStart(_Body):
+class LoginStart(SecretBody):
     """Which account: its id or label, or none for the platform's default one. `label` is a new account's."""
 
     account: AccountName | None = None
-    label: AccountLabel | None = None
+    label: OwnLabel | None = None
 
 
 class AccountsQuery(QueryModel):
@@ -176,14 +163,6 @@ class LoginEnded(TypedDict):
 
 
 LoginEventData = LoginOut | LoginPictureOut
-
-
-def read_body(model: type[Any], body: dict[str, Any]) -> Any:
-    """Return the body as `model`. Raises ValidationFailedError, which quotes nothing of it."""
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        raise ValidationFailedError(problems_of(error, known_names=model.model_fields)) from None
 
 
 def account_out(view: AccountView) -> AccountOut:

@@ -8,7 +8,8 @@ from backend.api.errors import ApiError
 from backend.api.login.cookies import SessionCookies
 from backend.api.openapi import Operation, Route
 from backend.api.query import NoQuery
-from backend.api.users.schemas import MeOut, Name, Password, UserBody, me_out, read_user_body
+from backend.api.secret_bodies import SecretBody, read_secret_body
+from backend.api.users.schemas import MeOut, Name, Password, me_out
 from backend.domain.text import Text
 from backend.domain.user import LOCAL, MAX_PASSWORD_CHARS
 
@@ -16,7 +17,7 @@ _SIGNED_IN = Text("登录成功", "Signed in")
 _SIGNED_OUT = Text("已退出登录", "Signed out")
 
 
-class Login(UserBody):
+class Login(SecretBody):
     """A name with its password, or AUTH_TOKEN as `token`."""
 
     name: Name | None = None
@@ -43,7 +44,7 @@ class LoginCallHandler(SessionCookies, ApiHandler):
     async def post(self) -> None:
         """Give a session for a name and a password, or for AUTH_TOKEN."""
         self.read_query(NoQuery)
-        body = read_user_body(Login, self.read_body())
+        body = read_secret_body(Login, self.read_body())
         callers = self.door.callers
         if body.token is not None or callers.is_open:
             opened = callers.open_session(body.token.get_secret_value().strip() if body.token else "", self.request)

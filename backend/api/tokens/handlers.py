@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable
 
-from backend.api.base import ApiHandler
+from backend.api.base import WholeWrites
 from backend.api.openapi import Operation, Route
 from backend.api.query import NoQuery
+from backend.api.secret_bodies import read_secret_body
 from backend.api.tokens.schemas import TokenCreate, TokenDeleted, TokenList, TokenMade, token_out
-from backend.api.users.schemas import read_user_body
 from backend.domain.errors import ForbiddenError
 from backend.domain.text import Text
 
@@ -17,7 +17,7 @@ _USERS_ONLY = Text(
 )
 
 
-class OwnTokensHandler(ApiHandler):
+class OwnTokensHandler(WholeWrites):
     """A handler for who is a user."""
 
     def prepare(self) -> Awaitable[None] | None:
@@ -32,11 +32,6 @@ class OwnTokensHandler(ApiHandler):
         """Whose tokens."""
         return self.caller.user_id or ""
 
-    def on_connection_close(self) -> None:
-        """Go on with what was begun."""
-        if self.request.method == "GET":
-            super().on_connection_close()
-
 
 class TokensHandler(OwnTokensHandler):
     """All tokens of the caller."""
@@ -50,7 +45,7 @@ class TokensHandler(OwnTokensHandler):
     async def post(self) -> None:
         """Make one."""
         self.read_query(NoQuery)
-        body = read_user_body(TokenCreate, self.read_body())
+        body = read_secret_body(TokenCreate, self.read_body())
         user = await self.services.users.get(self.user_id)
         made, secret = await self.services.users.add_token(user, body.label, by=self.caller.name)
         self.write_data({**token_out(made), "token": secret}, _MADE)

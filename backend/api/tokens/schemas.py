@@ -1,27 +1,16 @@
 """The shapes of tokens. A token itself goes out once, when it is made."""
 
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from backend.api.users.schemas import UserBody
+from backend.api.secret_bodies import OwnLabel, SecretBody
 from backend.api.wire import stamp
 from backend.domain.user import ApiToken
 
 
-def _shown(value: str) -> str:
-    if not value.strip() or not value.isprintable():
-        words = {"zh": "不能为空或含有控制字符", "en": "Must not be blank or hold control characters"}
-        raise PydanticCustomError("BAD_TEXT", "not printable", words)
-    return value.strip()
-
-
-class TokenCreate(UserBody):
+class TokenCreate(SecretBody):
     """A new token, and what it is for."""
 
-    label: Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_shown)]
+    label: OwnLabel
 
 
 class TokenOut(TypedDict):

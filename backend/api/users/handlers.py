@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable
 
-from backend.api.base import ApiHandler
+from backend.api.base import ApiHandler, WholeWrites
 from backend.api.openapi import Operation, Route
 from backend.api.query import NoQuery
+from backend.api.secret_bodies import read_secret_body
 from backend.api.users.schemas import (
     AuditList,
     AuditQuery,
@@ -17,7 +18,6 @@ from backend.api.users.schemas import (
     UserOut,
     audit_out,
     me_out,
-    read_user_body,
     role_of,
     user_out,
 )
@@ -33,7 +33,7 @@ _ADMINS_ONLY = Text("只有管理员可以这样做", "Only an admin may do this
 _USERS_ONLY = Text("只有以用户身份登录后才能这样做", "Only who has signed in with a name may do this")
 
 
-class AdminHandler(ApiHandler):
+class AdminHandler(WholeWrites):
     """A handler for admins."""
 
     def prepare(self) -> Awaitable[None] | None:
@@ -42,11 +42,6 @@ class AdminHandler(ApiHandler):
         if self.request.method != "OPTIONS" and not self.caller.is_admin:
             raise ForbiddenError(_ADMINS_ONLY)
         return checking
-
-    def on_connection_close(self) -> None:
-        """Go on with what was begun."""
-        if self.request.method == "GET":
-            super().on_connection_close()
 
 
 class UsersHandler(AdminHandler):
@@ -61,7 +56,7 @@ class UsersHandler(AdminHandler):
     async def post(self) -> None:
         """Add one."""
         self.read_query(NoQuery)
-        body = read_user_body(UserCreate, self.read_body())
+        body = read_secret_body(UserCreate, self.read_body())
         password = body.password.get_secret_value()
         made = await self.services.users.add(body.name, password, role=role_of(body.role), by=self.caller.name)
         self.write_data({**user_out(made)}, _ADDED)
@@ -78,7 +73,7 @@ class UserHandler(AdminHandler):
     async def patch(self, user_id: str) -> None:
         """Give them another role or password, shut them out or let them in."""
         self.read_query(NoQuery)
-        body = read_user_body(UserChange, self.read_body())
+        body = read_secret_body(UserChange, self.read_body())
         self.write_data({**user_out(await self._changed(user_id, body))}, _CHANGED)
 
     async def delete(self, user_id: str) -> None:
@@ -117,7 +112,7 @@ class MeHandler(ApiHandler):
         self.read_query(NoQuery)
         if not self.caller.has_signed_in:
             raise ForbiddenError(_USERS_ONLY)
-        body = read_user_body(OwnPassword, self.read_body())
+        body = read_secret_body(OwnPassword, self.read_body())
         self.door.callers.check_guesses(self.request, self.caller.name)
         changed = await self.services.users.set_own_password(
             self.caller, current=body.current_password.get_secret_value(), password=body.password.get_secret_value()

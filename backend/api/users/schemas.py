@@ -1,16 +1,15 @@
 """The shapes of users, of who calls, and of what is written down. A password only ever comes in."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from typing_extensions import TypedDict
 
 from backend.api.query import QueryModel
+from backend.api.secret_bodies import SecretBody
 from backend.api.shapes import Cursor
 from backend.api.wire import stamp, stamp_or_none
-from backend.domain.errors import ValidationFailedError
 from backend.domain.user import MAX_PASSWORD_CHARS, Caller, Role, User
-from backend.services.field_problems import problems_of
 from backend.store.audit import AuditEntry
 
 MAX_ENTRIES = 1_000
@@ -22,16 +21,7 @@ Password = Annotated[
 ]
 
 
-class UserBody(BaseModel):
-    """What is common to the bodies here: strict, and never quoted in an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-Body = TypeVar("Body", bound=UserBody)
-
-
-class UserCreate(UserBody):
+class UserCreate(SecretBody):
     """A new user; the first one is an admin, later ones are members unless told otherwise."""
 
     name: Name = Field(description="1 to 32 letters, digits or _ . @ -; it is never given to another")
@@ -39,7 +29,7 @@ class UserCreate(UserBody):
     role: Literal["admin", "member"] | None = None
 
 
-class UserChange(UserBody):
+class UserChange(SecretBody):
     """What is to be other than it is. Disabling, and another password, end the user's sessions."""
 
     role: Literal["admin", "member"] | None = None
@@ -47,7 +37,7 @@ class UserChange(UserBody):
     password: Password | None = None
 
 
-class OwnPassword(UserBody):
+class OwnPassword(SecretBody):
     """Another password for oneself."""
 
     current_password: Password
@@ -134,14 +124,6 @@ class AuditList(TypedDict):
 
     items: list[AuditEntryOut]
     next_cursor: str | None
-
-
-def read_user_body(model: type[Body], body: dict[str, Any]) -> Body:
-    """Return the body as `model`. Raises ValidationFailedError."""
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        raise ValidationFailedError(problems_of(error, known_names=model.model_fields)) from None
 
 
 def user_out(user: User) -> UserOut:
