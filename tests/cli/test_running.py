@@ -1,6 +1,7 @@
 """`crawl` and `tasks` against a server that runs."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import pytest
 
 from tests.fixtures.command import call, interrupted, started
 from tests.fixtures.command_server import Place, place
+from tests.fixtures.terminal import Terminal
 
 if TYPE_CHECKING:
     import subprocess
@@ -59,6 +61,20 @@ def test_ctrl_c_in_watch_only_detaches_and_cancel_ends_the_task(place: Place) ->
     assert (code, after) == (130, "running")
     assert f"task {task_id} goes on" in said
     assert (cancelled.returncode, place.server.task(task_id)["status"]) == (0, "cancelled")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no pseudo-terminals of this kind")
+def test_watch_draws_a_bar_in_a_terminal_and_ctrl_c_leaves_the_task_alone(place: Place) -> None:
+    task_id = place.endless()
+
+    with Terminal("tasks", "watch", task_id, MEDIACRAWER_URL=place.server.base) as terminal:
+        drawn = terminal.read_until("━")
+        terminal.press_ctrl_c()
+        said, code = terminal.read_to_end()
+
+    assert "\x1b[" in drawn
+    assert f"task {task_id} goes on" in said
+    assert (code, place.server.task(task_id)["is_final"]) == (130, False)
 
 
 def test_cancel_by_filter_reaches_all_that_match(place: Place) -> None:
