@@ -5,11 +5,12 @@ import { computed, shallowRef } from 'vue'
 import type { TaskSummary } from '@/api/types'
 import { isCancellable } from './status'
 
-export function useSelection(rows: () => readonly TaskSummary[]) {
+/** `mayStop`: whether the reader may cancel a task at all. */
+export function useSelection(rows: () => readonly TaskSummary[], mayStop: (task: TaskSummary) => boolean = () => true) {
   const chosen = shallowRef<ReadonlySet<string>>(new Set())
   let anchor: string | null = null
 
-  const choosable = computed(() => rows().filter((task) => isCancellable(task.status)))
+  const choosable = computed(() => rows().filter((task) => isCancellable(task.status) && mayStop(task)))
   /** Only what is on the screen and can still be cancelled counts. */
   const selected = computed(() => choosable.value.filter((task) => chosen.value.has(task.task_id)))
   const isAll = computed(() => choosable.value.length > 0 && selected.value.length === choosable.value.length)

@@ -2,17 +2,16 @@ import { fireEvent, screen } from '@testing-library/vue'
 import { describe, expect, it, vi } from 'vitest'
 
 import WhoAmI from '@/components/WhoAmI.vue'
+import { anAdmin, nobody } from '../me'
 import { envelope, serve } from '../server'
 import { show } from '../show'
-
-const me = (via: string) => ({ name: '安娜', role: 'admin', user_id: 'u_1', via, task_visibility: 'team' })
 
 describe('WhoAmI', () => {
   it('names who is signed in and leads out', async () => {
     const left = vi.fn()
     vi.stubGlobal('location', { ...globalThis.location, assign: left, origin: globalThis.location.origin })
     const asked = serve({
-      'GET /api/v1/me': () => [200, envelope(me('user'))],
+      'GET /api/v1/me': () => [200, envelope(anAdmin())],
       'POST /api/v1/logout': () => [200, envelope({ signed_out: true })],
     })
 
@@ -26,7 +25,7 @@ describe('WhoAmI', () => {
   })
 
   it('says nothing where nobody has to sign in', async () => {
-    const asked = serve({ 'GET /api/v1/me': () => [200, envelope(me('open'))] })
+    const asked = serve({ 'GET /api/v1/me': () => [200, envelope(nobody())] })
 
     const page = await show(WhoAmI)
 

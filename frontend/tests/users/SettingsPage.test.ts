@@ -3,10 +3,11 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { Token } from '@/api/users'
 import SettingsPage from '@/pages/SettingsPage.vue'
+import { aMember, nobody } from '../me'
 import { envelope, refusal, serve } from '../server'
 import { show } from '../show'
 
-const ME = { name: 'bo', role: 'member', user_id: 'u_2', via: 'user', task_visibility: 'team' }
+const ME = aMember()
 const SECRET = 'mcp_s3cr3t-t0k3n-0f-b0'
 const TOKEN: Token = {
   token_id: 'k_1',
@@ -76,7 +77,7 @@ describe("one's own password", () => {
   })
 
   it('is nobody to change where nobody signs in', async () => {
-    const asked = serve({ 'GET /api/v1/me': () => [200, envelope({ ...ME, via: 'open', user_id: null })] })
+    const asked = serve({ 'GET /api/v1/me': () => [200, envelope(nobody())] })
 
     const page = await show(SettingsPage)
 

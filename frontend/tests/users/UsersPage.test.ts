@@ -5,10 +5,11 @@ import type { User } from '@/api/users'
 import AppShell from '@/components/AppShell.vue'
 import UsersPage from '@/pages/UsersPage.vue'
 import { newPassword } from '@/users/password'
+import { aMember, anAdmin, nobody } from '../me'
 import { envelope, refusal, serve } from '../server'
 import { show } from '../show'
 
-const ME = { name: '安娜', role: 'admin', user_id: 'u_1', via: 'user', task_visibility: 'team' }
+const ME = anAdmin()
 
 function aUser(change: Partial<User> = {}): User {
   return {
@@ -153,11 +154,21 @@ describe('the people of a server', () => {
   })
 })
 
+it('a member is told that people are for admins, and nothing is asked for', async () => {
+  const asked = users([ANNA], { 'GET /api/v1/me': () => [200, envelope(aMember())] })
+
+  const page = await show(UsersPage)
+
+  await page.findByText('用户和操作记录只有管理员可以查看。')
+  expect(page.queryByRole('button')).toBeNull()
+  expect(asked.map((one) => one.path)).toEqual(['/api/v1/me'])
+})
+
 describe('the way to the people', () => {
   it.each([
-    ['an admin who signed in', { ...ME }, true],
-    ['a member', { ...ME, role: 'member' }, false],
-    ['the one person of an open server', { ...ME, name: 'local', user_id: null, via: 'open' }, false],
+    ['an admin who signed in', ME, true],
+    ['a member', aMember(), false],
+    ['the one person of an open server', nobody(), false],
   ])('is there for %s: %j', async (_, me, expected) => {
     const asked = serve({ 'GET /api/v1/me': () => [200, envelope(me)] })
 
