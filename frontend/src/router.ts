@@ -18,7 +18,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/videos', name: 'videos', component: () => import('./pages/VideosPage.vue') },
   { path: '/accounts', name: 'accounts', component: () => import('./pages/AccountsPage.vue') },
   { path: '/system', name: 'system', component: () => import('./pages/SystemPage.vue') },
-  { path: '/users', name: 'users', component: () => import('./pages/UsersPage.vue') },
+  { path: '/users/:view(audit)?', name: 'users', component: () => import('./pages/UsersPage.vue'), props: true },
   { path: '/settings', name: 'settings', component: () => import('./pages/SettingsPage.vue') },
   { path: '/:rest(.*)*', name: 'missing', component: () => import('./pages/MissingPage.vue') },
 ]

@@ -17,7 +17,8 @@ export async function show(component: Component, props: Record<string, unknown> 
       { path: '/tasks/new', name: 'new-task', component: Nothing },
       { path: '/tasks/:taskId/:tab?', name: 'task', component: Nothing },
       { path: '/system', name: 'system', component: Nothing },
-      { path: '/:rest(videos|accounts|users|settings)', name: 'other', component: Nothing },
+      { path: '/users/:view(audit)?', name: 'users', component: Nothing },
+      { path: '/:rest(videos|accounts|settings)', name: 'other', component: Nothing },
     ],
   })
   await router.push(path)

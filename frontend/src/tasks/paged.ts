@@ -1,10 +1,21 @@
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
-import { computed, ref, shallowRef } from 'vue'
+import { computed, type Ref, ref, shallowRef } from 'vue'
 
 import type { Listing, TaskRecord } from '@/api/types'
 import { isLive } from '@/stream/stream'
 import { keys, POLL_ACTIVE_MS } from './live'
 import { isMoving } from './status'
+
+/** A list as it is read, page by page. */
+export interface Paged<T> {
+  rows: Readonly<Ref<readonly T[]>>
+  hasMore: Readonly<Ref<boolean>>
+  more: () => Promise<void>
+  isReading: Readonly<Ref<boolean>>
+  error: Readonly<Ref<Error | null>>
+  isPending: Readonly<Ref<boolean>>
+  refetch: () => unknown
+}
 
 /** A part of a task, page by page: the first page keeps itself fresh while the task moves, the others are read once. */
 export function usePaged<T>(
@@ -12,7 +23,7 @@ export function usePaged<T>(
   part: string,
   read: (taskId: string, cursor?: string, signal?: AbortSignal) => Promise<Listing<T>>,
   idOf: (row: T) => string,
-) {
+): Paged<T> {
   const first = useQuery<Listing<T>>({
     // The end of the task is part of the key, so that one last read follows it.
     queryKey: computed(() => [...keys.part(task().task_id, part), task().is_final]),

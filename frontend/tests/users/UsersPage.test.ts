@@ -91,6 +91,41 @@ describe('the people of a server', () => {
     expect(asked.find((one) => one.method === 'PATCH')?.body).toEqual({ is_disabled: true })
   })
 
+  async function askToRemove(more: Parameters<typeof serve>[0] = {}) {
+    const facets = { status: { running: 2, succeeded: 5 }, kind: {}, platform: {} }
+    const asked = users([ANNA, aUser()], {
+      'GET /api/v1/tasks': () => [200, envelope({ items: [], next_cursor: null, total: 7, stream_cursor: null, facets })],
+      ...more,
+    })
+    const page = await show(UsersPage)
+    await fireEvent.click((await rowOf(page, 'bo')).getByText('删除'))
+    const dialog = page.getByText('删除用户 bo？').closest('dialog')!
+    return { asked, page, dialog, sure: () => fireEvent.click(within(dialog).getByText('删除')) }
+  }
+
+  it('are removed after a question that says what becomes of what they have', async () => {
+    const { asked, page, dialog, sure } = await askToRemove({
+      'DELETE /api/v1/users/u_2': () => [200, envelope({ user_id: 'u_2', deleted: true })],
+    })
+    await within(dialog).findByText(/7 个任务和它们的结果都会保留，创建者仍显示为 bo/)
+    for (const told of [/令牌立即失效/, /其中 2 个还没有结束，会继续运行/, /用户名 bo 不会再给别人/, /不能恢复/]) within(dialog).getByText(told)
+    expect(asked.find(({ path }) => path === '/api/v1/tasks')!.search.get('created_by')).toBe('bo')
+    expect(asked.some((one) => one.method === 'DELETE')).toBe(false)
+
+    await sure()
+
+    await waitFor(() => expect(page.queryByText('删除用户 bo？')).toBeNull())
+    expect(asked.filter((one) => one.method === 'DELETE').map((one) => one.path)).toEqual(['/api/v1/users/u_2'])
+  })
+
+  it('are not removed where the server refuses it, and the question says why', async () => {
+    const { page, sure } = await askToRemove({ 'DELETE /api/v1/users/u_2': () => [409, refusal(40901, 'STATE_CONFLICT')] })
+
+    await sure()
+
+    expect((await page.findByText('refused: STATE_CONFLICT')).closest('dialog')).not.toBeNull()
+  })
+
   it('keep their last admin, and the question says why', async () => {
     users([ANNA, aUser({ role: 'admin' })], {
       'PATCH /api/v1/users/u_2': () => [409, refusal(40901, 'STATE_CONFLICT')],
