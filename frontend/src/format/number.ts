@@ -19,3 +19,8 @@ export function bytes(size: number, locale: string): string {
 export function rate(value: number, locale: string): string {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }).format(value)
 }
+
+/** A share of 0 to 1 in whole percents. */
+export function percent(share: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }).format(share)
+}

@@ -25,19 +25,15 @@ export function useCreate() {
   const error = shallowRef<ApiError | null>(null)
   let sent = { body: '', key: '' }
 
-  async function create(task: TaskCreate): Promise<TaskRecord | null> {
+  /** What `make` makes of this body under its key; null when it was refused, or another is on its way. */
+  async function send<Made>(what: unknown, make: (key: string) => Promise<Made>): Promise<Made | null> {
     if (isCreating.value) return null
-    const body = JSON.stringify(task)
+    const body = JSON.stringify(what)
     if (sent.body !== body) sent = { body, key: newKey() }
     isCreating.value = true
     error.value = null
     try {
-      const created = await createTask(task, sent.key)
-      sent = { body: '', key: '' }
-      applyTask(queries, created)
-      void queries.invalidateQueries({ queryKey: keys.tasks })
-      await router.push({ name: 'task', params: { taskId: created.task_id } })
-      return created
+      return await make(sent.key)
     } catch (cause) {
       if (!(cause instanceof ApiError)) throw cause
       error.value = cause
@@ -47,26 +43,26 @@ export function useCreate() {
     }
   }
 
+  const forget = () => void (sent = { body: '', key: '' })
+
+  const create = (task: TaskCreate): Promise<TaskRecord | null> =>
+    send(task, async (key) => {
+      const created = await createTask(task, key)
+      forget()
+      applyTask(queries, created)
+      void queries.invalidateQueries({ queryKey: keys.tasks })
+      await router.push({ name: 'task', params: { taskId: created.task_id } })
+      return created
+    })
+
   /** Make a task of each body; null when the whole call was refused, else what became of each. */
-  async function createMany(tasks: TaskCreate[]): Promise<Batch | null> {
-    if (isCreating.value) return null
-    const body = JSON.stringify(tasks)
-    if (sent.body !== body) sent = { body, key: newKey() }
-    isCreating.value = true
-    error.value = null
-    try {
-      const batch = await createTasks(tasks, sent.key)
-      sent = { body: '', key: '' }
+  const createMany = (tasks: TaskCreate[]): Promise<Batch | null> =>
+    send(tasks, async (key) => {
+      const batch = await createTasks(tasks, key)
+      forget()
       if (!isLive.value) void queries.invalidateQueries({ queryKey: keys.tasks })
       return batch
-    } catch (cause) {
-      if (!(cause instanceof ApiError)) throw cause
-      error.value = cause
-      return null
-    } finally {
-      isCreating.value = false
-    }
-  }
+    })
 
   return { create, createMany, error, isCreating }
 }

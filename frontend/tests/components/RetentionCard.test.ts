@@ -28,7 +28,7 @@ describe('RetentionCard', () => {
     expect(screen.getByText('全部 · 已取消')).toBeTruthy()
     expect(screen.getByText('现在没有到期的任务')).toBeTruthy()
     expect(screen.getByText('磁盘剩余 10 GB，共 100 GB，已用 90%')).toBeTruthy()
-    expect(page.container.querySelector<HTMLElement>('.tight .filled')!.style.width).toBe('90%')
+    expect(page.container.querySelector<HTMLElement>('.filled.warning')!.style.width).toBe('90%')
   })
 
   it('says that nothing is purged while no rule is set', async () => {
