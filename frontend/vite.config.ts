@@ -32,6 +32,8 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     setupFiles: ['tests/setup.ts'],
     restoreMocks: true,
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     server: { deps: { inline: ['element-plus'] } },
   },
 })
