@@ -108,7 +108,7 @@ describe('the people of a server', () => {
       'DELETE /api/v1/users/u_2': () => [200, envelope({ user_id: 'u_2', deleted: true })],
     })
     await within(dialog).findByText(/7 个任务和它们的结果都会保留，创建者仍显示为 bo/)
-    for (const told of [/令牌立即失效/, /其中 2 个还没有结束，会继续运行/, /用户名 bo 不会再给别人/, /不能恢复/]) within(dialog).getByText(told)
+    for (const told of [/令牌立即失效/, /其中 2 个还没有结束，不会因为删除而停止/, /用户名 bo 不会再给别人/, /不能恢复/]) within(dialog).getByText(told)
     expect(asked.find(({ path }) => path === '/api/v1/tasks')!.search.get('created_by')).toBe('bo')
     expect(asked.some((one) => one.method === 'DELETE')).toBe(false)
 
