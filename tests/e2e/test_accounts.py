@@ -57,21 +57,19 @@ def begin_login(server: LiveApp, page: Page) -> None:
     expect(page.get_by_alt_text("要扫描的二维码")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def is_loaded(page: Page) -> bool:
-    return bool(page.get_by_alt_text("要扫描的二维码").evaluate("(image) => image.naturalWidth > 100"))
+LOADED = "() => [...document.images].some((image) => image.alt === '要扫描的二维码' && image.naturalWidth > 100)"
 
 
 def test_a_login_that_a_person_gives_up_leaves_nothing(server: LiveApp, page: Page, folder: Path) -> None:
     begin_login(server, page)
-    assert is_loaded(page)
+    page.wait_for_function(LOADED)
 
     page.get_by_role("button", name="取消登录").click()
 
     wait_until(lambda: not browsers_of(server), within_s=60)
-    wait_until(lambda: not (folder / "data" / "browser" / "xhs-default").exists(), within_s=20)
+    wait_until(lambda: not (folder / "data" / "browser" / "xhs-default").exists(), within_s=60)
     assert server.call("GET", "/accounts")["items"] == []
-    live = server.call("GET", "/system")["live"]
-    assert live["children"] == 0
+    wait_until(lambda: server.call("GET", "/system")["live"]["children"] == 0, within_s=60)
 
 
 def test_a_browser_that_dies_is_named_and_the_login_begun_again(server: LiveApp, page: Page) -> None:
@@ -96,10 +94,10 @@ def test_a_scanned_code_logs_in_and_an_ended_session_stops_tasks_before_they_beg
     page.get_by_role("button", name="关闭").click()
     row = page.locator("[data-account]")
     expect(row.locator("[data-state]")).to_have_attribute("data-state", "ok")
-    assert not browsers_of(server)
+    wait_until(lambda: not browsers_of(server), within_s=60)
 
     # The profile is lost, as in a new container: what is sealed logs in.
-    wait_until((folder / "data" / "browser" / "xhs-default").exists, within_s=10)
+    wait_until((folder / "data" / "browser" / "xhs-default").exists, within_s=60)
     (folder / "data" / "browser" / "xhs-default").rename(folder / "lost")
     row.get_by_role("button", name="检查").click()
     expect(row.get_by_role("button", name="检查")).to_be_enabled(timeout=PATIENCE_MS)

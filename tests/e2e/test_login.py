@@ -65,7 +65,7 @@ def test_session_that_ends_under_an_open_page_leads_to_the_form(
     page.context.clear_cookies()
     page.get_by_role("link", name="视频").click()
 
-    expect(page.get_by_label("访问令牌")).to_be_visible(timeout=30_000)
+    expect(page.get_by_label("访问令牌")).to_be_visible(timeout=60_000)
     assert page.url == f"{guarded.url}/login?next=%2Fvideos"
     complaints.clear()
 

@@ -22,12 +22,9 @@ def server(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pe
         yield running
 
 
-def picture_width(page: Page, name: str) -> int:
-    """The width of the picture itself, once it is there; 0 when it could not be read."""
-    image = page.get_by_role("img", name=name)
-    width = image.evaluate("image => image.decode().then(() => image.naturalWidth, () => 0)")
-    assert isinstance(width, int)
-    return width
+def expect_picture(page: Page, name: str, *, width_px: int) -> None:
+    """Wait until the picture itself is there, as wide as this."""
+    expect(page.get_by_role("img", name=name)).to_have_js_property("naturalWidth", width_px)
 
 
 def test_code_is_shown_renewed_and_gone_when_it_was_scanned(page: Page, server: PersonServer) -> None:
@@ -37,12 +34,13 @@ def test_code_is_shown_renewed_and_gone_when_it_was_scanned(page: Page, server: 
     panel = page.get_by_role("region", name="需要人工处理")
     expect(panel.get_by_text("需要扫码登录")).to_be_visible()
     expect(panel.get_by_role("timer")).to_contain_text("页面还会保留")
-    assert (picture_width(page, "要扫描的二维码"), picture_width(page, "页面截图")) == (29, 64)
+    expect_picture(page, "要扫描的二维码", width_px=29)
+    expect_picture(page, "页面截图", width_px=64)
     expect(panel.get_by_role("link", name="打开这个页面")).to_have_attribute("href", "https://www.example.org/login")
     expect(page.locator("[data-status=running]")).to_contain_text("需要处理")
 
     who.shown = replace(SCAN, qr=png(side=33))
-    expect(page.get_by_role("img", name="要扫描的二维码")).to_have_js_property("naturalWidth", 33)
+    expect_picture(page, "要扫描的二维码", width_px=33)
     who.is_done = True
 
     expect(page.locator("[data-status=succeeded]")).to_be_visible()
@@ -56,7 +54,7 @@ def test_task_that_nobody_helped_in_time_is_gone_on_with_by_a_click(page: Page, 
     expect(page.locator(f"[data-task={task_id}]")).to_contain_text("需要登录")
     page.goto(f"{server.url}/tasks/{task_id}")
     expect(page.locator("[data-status=waiting]")).to_be_visible()
-    assert picture_width(page, "页面截图") == 64
+    expect_picture(page, "页面截图", width_px=64)
     who.within_s, who.is_done = 600.0, True
 
     page.get_by_role("button", name="继续").click()
