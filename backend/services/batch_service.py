@@ -101,15 +101,10 @@ class BatchService:
         the first tasks, and makes those that the first call did not come to. Raises IdempotencyConflictError,
         StoreUnavailableError.
         """
-
-        def draft(entry: Entry) -> Draft:
-            try:
-                drafted = self._drafter.draft(read(entry), require_available=require_available)
-            except RequestError as error:
-                return error
-            return replace(drafted, created_by=by)
-
-        drafts = [await _sighted(one, sees) for one in await self._turns.map(draft, entries)]
+        drafted = await self._turns.map(
+            lambda one: self._draft(one, read, by, require_available=require_available), entries
+        )
+        drafts = [await _sighted(one, sees) for one in drafted]
         good = {index: one for index, one in enumerate(drafts) if isinstance(one, NewTask)}
         call = await self._call_of(drafts, batch_title, idempotency_key, by=by)
         try:
@@ -121,6 +116,12 @@ class BatchService:
         items = tuple(_item(index, made.get(index, one)) for index, one in enumerate(drafts))
         is_replay = bool(made) and all(not isinstance(one, RequestError) and one[1] for one in made.values())
         return Batch(call.batch_id, items, is_replay)
+
+    def _draft(self, entry: Entry, read: Callable[[Entry], TaskRequest], by: str, *, require_available: bool) -> Draft:
+        try:
+            return replace(self._drafter.draft(read(entry), require_available=require_available), created_by=by)
+        except RequestError as error:
+            return error
 
     async def _call_of(self, drafts: Sequence[Draft], title: str | None, key: str | None, *, by: str) -> _Call:
         if key is None:
