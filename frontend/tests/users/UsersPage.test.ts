@@ -57,6 +57,16 @@ beforeEach(() => {
 })
 
 describe('the people of a server', () => {
+  it('were added by a person or a program, which is called by what it is', async () => {
+    users([ANNA, aUser()])
+
+    const page = await show(UsersPage)
+
+    const [anna, bo] = [await rowOf(page, '安娜'), await rowOf(page, 'bo')]
+    anna.getByText(/由 本机 添加于/)
+    bo.getByText(/由 安娜 添加于/)
+  })
+
   it('are shown with role, state and when they were last here', async () => {
     users([ANNA, aUser({ is_disabled: true })])
 
