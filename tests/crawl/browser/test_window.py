@@ -28,9 +28,10 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The frame buffer of a screen of this test's own, which DISPLAY names."""
     assert XVFB is not None
     reading, writing = os.pipe()
-    # It looks for a free number itself and tells it when it is ready.
+    # It looks for a free number and tells it when it is ready. At a reset, when the last client leaves, it would run
+    # programs of its own.
     process = subprocess.Popen(
-        [XVFB, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-fbdir", str(tmp_path)],
+        [XVFB, "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-noreset", "-fbdir", str(tmp_path)],
         pass_fds=[writing],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
