@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import TracebackType
 
 from playwright.async_api import (
     Browser,
@@ -44,13 +45,29 @@ def node_of() -> Path | None:
 
 
 async def start(node: Path) -> Playwright:
-    """Start a driver with this program as its Node.js. One call at a time: the variable is the whole process's."""
+    """Start a driver with this program as its Node.js. Raises Error when the program ends instead.
+
+    One call at a time: the variable is the whole process's.
+    """
     before = os.environ.get(_NODE)
     os.environ[_NODE] = str(node)
     try:
-        return await async_playwright().start()
+        with _NamedErrors():
+            return await async_playwright().start()
     finally:
         if before is None:
             os.environ.pop(_NODE, None)
         else:
             os.environ[_NODE] = before
+
+
+class _NamedErrors:
+    """Gives a class to what Playwright raises without one: `Exception` itself, when its driver ends as it starts."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is Exception:
+            raise Error(str(error)) from error

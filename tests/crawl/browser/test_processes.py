@@ -209,6 +209,24 @@ async def test_program_that_is_no_browser_needs_a_person(io_loop: object, folder
     assert left == set()
 
 
+async def test_driver_that_cannot_start_needs_a_person(
+    io_loop: object, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = own_children()
+    # As a Node.js does that misses a library.
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", "/bin/false")
+    pool = make_browsers(folder)
+    await pool.start()
+
+    with pytest.raises(NeedsPersonError) as refused:
+        await open_tab(pool)
+    left = own_children() - before
+    await pool.stop()
+
+    assert refused.value.code == "BROWSER_NOT_CONNECTED"
+    assert left == set()
+
+
 @pytest.mark.parametrize(("trusted", "other"), [("localhost", "127.0.0.1"), ("127.0.0.1", "localhost")])
 async def test_page_reaches_no_private_address_but_the_one_that_settings_name(  # noqa: PLR0917
     io_loop: object, folder: Path, site: Site, other_site: Site, trusted: str, other: str
