@@ -25,9 +25,10 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
 
 FROM python:3.11-slim-bookworm
 # ffmpeg and the fonts make videos; libcurl4 is what the embedded mongod links against; chromium reads what needs a
-# browser; tini reaps what chromium leaves behind and hands signals on.
+# browser, and libatomic1 is what the Node.js that drives it links against; tini reaps what chromium leaves behind and
+# hands signals on.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends chromium ffmpeg fonts-noto-cjk libcurl4 tini tzdata \
+    && apt-get install -y --no-install-recommends chromium ffmpeg fonts-noto-cjk libatomic1 libcurl4 tini tzdata \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 RUN useradd --system --uid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin mediacrawer \
