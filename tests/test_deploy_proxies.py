@@ -1,4 +1,4 @@
-"""The nginx configuration of docs/deploy.md, in front of the real server: what must pass through it does."""
+"""The proxies of docs/deploy.md, each in front of the real server: what must pass through them does."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,14 +23,15 @@ from cryptography.x509.oid import NameOID
 
 from backend.core.settings import Settings
 from tests.fixtures.live_app import LiveApp, live_app
+from tests.fixtures.server import wait_until
 
 GUIDES = [Path(__file__).resolve().parents[1] / "docs" / name for name in ("deploy.md", "deploy.zh-CN.md")]
 NAME = "media.example.com"
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+CADDY = shutil.which("caddy")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
     pytest.mark.skipif("trusted_proxies" not in Settings.model_fields, reason="this version trusts no proxy"),
 ]
 
@@ -115,6 +116,60 @@ def nginx(folder: Path, app: LiveApp) -> Iterator[dict[str, int]]:
         process.wait()
 
 
+def caddyfile_here(site: str, folder: Path, *, plain: int, tls: int, upstream: str) -> str:
+    """Return the guide's site with this machine's ports and certificate."""
+    for old in ("127.0.0.1:8888", f"{NAME} {{\n"):
+        assert site.count(old) == 1, old
+    own = f"{NAME} {{\n    bind 127.0.0.1\n    tls {folder}/cert.pem {folder}/key.pem\n"
+    site = site.replace("127.0.0.1:8888", upstream).replace(f"{NAME} {{\n", own)
+    return f"{{\n    admin off\n    default_sni {NAME}\n    http_port {plain}\n    https_port {tls}\n}}\n{site}"
+
+
+@contextlib.contextmanager
+def kept_port() -> Iterator[int]:
+    """Yield a port that only who asks for it with SO_REUSEPORT, as Caddy does, can listen on meanwhile."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
+
+
+@contextlib.contextmanager
+def caddy(folder: Path, app: LiveApp) -> Iterator[dict[str, int]]:
+    """Run Caddy in front of `app`, as the guide has it; yield its ports, "plain" and "tls"."""
+    assert CADDY is not None
+    make_certificate(folder)
+    with kept_port() as plain, kept_port() as tls, (folder / "caddy.log").open("wb") as log:
+        ports = {"plain": plain, "tls": tls}
+        config = caddyfile_here(block(GUIDES[0], "caddyfile"), folder, upstream=app.url.partition("://")[2], **ports)
+        (folder / "Caddyfile").write_text(config, encoding="utf-8")
+        process = subprocess.Popen(
+            [CADDY, "run", "--config", str(folder / "Caddyfile")],
+            env={"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until(lambda: all(answers(port) for port in ports.values()))
+            yield ports
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens."""
+    with socket.socket() as there:
+        return there.connect_ex(("127.0.0.1", port)) == 0
+
+
+PROXIES: dict[str, Callable[[Path, LiveApp], contextlib.AbstractContextManager[dict[str, int]]]] = {
+    "nginx": nginx,
+    "caddy": caddy,
+}
+
+
 @dataclass(frozen=True)
 class Site:
     """What a person outside has: the name, and the certificate it can be checked against."""
@@ -135,17 +190,23 @@ class Site:
         )
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The server behind the guide's nginx, with the guide's two settings."""
-    folder = tmp_path_factory.mktemp("nginx")
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("nginx", marks=pytest.mark.skipif(NGINX is None, reason="nginx is not installed")),
+        pytest.param("caddy", marks=pytest.mark.skipif(CADDY is None, reason="Caddy is not installed")),
+    ],
+)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The server behind the guide's proxy, with the guide's two settings."""
+    folder = tmp_path_factory.mktemp(request.param)
     environ = {
         "STORES": "memory",
         "AUTH_TOKEN": "token-of-this-test",
         "PUBLIC_URL": f"https://{NAME}",
         "TRUSTED_PROXIES": "127.0.0.1",
     }
-    with live_app(folder, "behind-nginx", **environ) as app, nginx(folder, app) as ports:
+    with live_app(folder, f"behind-{request.param}", **environ) as app, PROXIES[request.param](folder, app) as ports:
         trust = ssl.create_default_context(cafile=str(folder / "cert.pem"))
         trust.check_hostname = False
         yield Site(app, f"https://127.0.0.1:{ports['tls']}", f"http://127.0.0.1:{ports['plain']}", trust)
@@ -213,10 +274,19 @@ def test_caller_is_known_by_the_address_the_proxy_saw_and_not_by_one_he_invents(
     assert "203.0.113.7" not in log
 
 
+def test_server_is_not_shut_down_by_a_stranger(site: Site) -> None:
+    with site.client(Authorization="Bearer guessed") as client:
+        answer = client.post("/api/v1/system/shutdown")
+
+    assert answer.status_code == 401, answer.text
+    assert httpx.get(f"{site.app.url}/health", trust_env=False, timeout=100).status_code == 200
+
+
 def test_plain_address_leads_to_the_secure_one(site: Site) -> None:
     answer = httpx.get(f"{site.plain}/login?next=1", headers={"Host": NAME}, trust_env=False, timeout=100)
 
-    assert (answer.status_code, answer.headers["Location"]) == (301, f"https://{NAME}/login?next=1")
+    assert answer.status_code in {301, 308}
+    assert re.fullmatch(rf"https://{NAME}(:\d+)?/login\?next=1", answer.headers["Location"])
 
 
 def test_both_languages_show_the_same_configurations() -> None:
