@@ -22,8 +22,10 @@ try:
     from tornado.httpserver import HTTPServer
 
     from backend.api.app import App, make_app, make_server
+    from backend.composition.foundation import Foundation
     from backend.composition.stores import (
         StartError,
+        Stores,
         ensure_indexes,
         make_stores,
         open_cache,
@@ -89,27 +91,36 @@ async def startup(settings: Settings, clock: Clock, closing: AsyncExitStack) -> 
     log = open_log(settings, clock, embedded, closing)
     stores = make_stores(settings, clock, database, cache, log, box=await open_secrets(settings, database))
     await ensure_indexes(stores)
-    # Stopped after the runner and before the stores: what the last runs changed is announced yet.
-    await stores.announcer.start()
-    closing.push_async_callback(stores.announcer.stop)
-    hub = EventHub(log, clock=clock, forever=Edge().forever)
-    await hub.start()
-    closing.push_async_callback(hub.stop)
-    closing.push_async_callback(stores.artifacts.close)
-    await stores.artifacts.sweep_parts()
+    hub = await _open_hub(stores, clock, closing)
     tools = await open_tools(settings, clock, stores, closing)
-    running = await open_runner(settings, clock, stores, tools, closing, hub=hub, code=code)
+    running = await open_runner(Foundation(settings, clock, stores, tools, closing), hub=hub, code=code)
     await running.services.system.start()
     closing.push_async_callback(running.services.system.stop)
     if embedded.mongo is not None:
-        # The lock on DATA_DIR says that we are alone: what earlier starts held is nobody's.
-        taken_back = await running.sweeper.reap_own_past(instance_id(settings.data_dir))
-        if taken_back:
-            logger.info("taken back from an earlier start: {} tasks", taken_back)
+        await _take_back(running, settings)
     await running.sweeper.start()
     closing.push_async_callback(running.sweeper.stop)
     logger.info("✅ 所有服务初始化完成！")
     return replace(running, kill_stores=embedded.kill)
+
+
+async def _open_hub(stores: Stores, clock: Clock, closing: AsyncExitStack) -> EventHub:
+    # Stopped after the runner and before the stores: what the last runs changed is announced yet.
+    await stores.announcer.start()
+    closing.push_async_callback(stores.announcer.stop)
+    hub = EventHub(stores.log, clock=clock, forever=Edge().forever)
+    await hub.start()
+    closing.push_async_callback(hub.stop)
+    closing.push_async_callback(stores.artifacts.close)
+    await stores.artifacts.sweep_parts()
+    return hub
+
+
+async def _take_back(running: Running, settings: Settings) -> None:
+    """Free what earlier starts held: the lock on DATA_DIR says that we are alone, so it is nobody's."""
+    taken_back = await running.sweeper.reap_own_past(instance_id(settings.data_dir))
+    if taken_back:
+        logger.info("taken back from an earlier start: {} tasks", taken_back)
 
 
 # -- the life of the process -------------------------------------------------------------------------------------
