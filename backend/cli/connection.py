@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.api.language import Speech
-from backend.cli.access import token_for
+from backend.cli.access import target_for
 from backend.cli.embedded import embedded_server
 from backend.cli.interrupt import Interrupt
 from backend.cli.refusal import refuse
@@ -63,8 +63,9 @@ async def connected(
 
 
 def _client(url: str, settings: Settings, speech: Speech) -> AsyncClient:
+    target = target_for(url, settings)
     try:
-        return AsyncClient(url, token=token_for(url, settings), language=accept_language(speech))
+        return AsyncClient(target.url, token=target.token, language=accept_language(speech))
     except ValueError as error:
         refuse(str(error))
 

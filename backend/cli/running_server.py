@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from backend.cli.access import named_token
+from backend.cli.access import secret_of, token_here
 from backend.cli.waiting import wait_until
 from backend.core import processes
 from backend.core.asking import ask
@@ -60,7 +60,7 @@ def find_server(settings: Settings) -> RunningServer | None:
     """Return the server of this DATA_DIR, by its server.json; else one that answers on the port of the settings."""
     record = ServerFile(settings.data_dir).running()
     if record is not None:
-        return RunningServer(record.process, record.host, record.port, record.revision, record.secret)
+        return RunningServer(record.process, record.host, record.port, record.revision, secret_of(record))
     if not settings.port:
         return None
     holder = holder_of(reachable_host(settings.host).strip("[]"), settings.port)
@@ -97,30 +97,20 @@ def stop_server(server: RunningServer, settings: Settings, *, say: Callable[[flo
         raise CannotStopError(str(error)) from error
 
 
-def tokens_for(server: RunningServer, settings: Settings) -> list[str | None]:
-    """Return what may open the server, in the order of trying; None means without any.
-
-    A person's token may be one for another server, or open less here than the server's own secret.
-    """
-    known: list[str | None] = [token for token in (named_token(settings), server.secret) if token is not None]
-    return known or [None]
+def token_to(server: RunningServer, settings: Settings) -> str | None:
+    """Return what opens the server: its own secret, which opens all of it, else a token that was named; or None."""
+    return server.secret or token_here(settings)
 
 
 def ask_to_stop(server: RunningServer, settings: Settings) -> float | None:
     """Ask over loopback; return the grace it takes in seconds, or None when nothing there agreed to stop."""
-    for token in tokens_for(server, settings):
-        answer = ask(
-            *(reachable_host(server.host), server.port, "/api/v1/system/shutdown"),
-            method="POST",
-            token=token,
-            timeout_s=_ASK_S,
-        )
-        if answer is None:
-            return None
-        grace_s = _grace_in(answer.json())
-        if grace_s is not None:
-            return grace_s
-    return None
+    answer = ask(
+        *(reachable_host(server.host), server.port, "/api/v1/system/shutdown"),
+        method="POST",
+        token=token_to(server, settings),
+        timeout_s=_ASK_S,
+    )
+    return None if answer is None else _grace_in(answer.json())
 
 
 def _grace_in(envelope: Any) -> float | None:

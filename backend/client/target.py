@@ -23,7 +23,7 @@ def find_target(
     """Return the server to talk to: the arguments, else MEDIACRAWER_URL, else this machine's port 8888.
 
     The token is MEDIACRAWER_TOKEN (a person's) when none is given, else AUTH_TOKEN.
-    Raises ValueError for what is no http or https URL.
+    Raises ValueError for what is no http or https URL, and for a token that no header can hold.
     """
     environ = os.environ if environ is None else environ
     chosen = (url or environ.get("MEDIACRAWER_URL", "").strip() or DEFAULT_URL).rstrip("/")
@@ -34,4 +34,7 @@ def find_target(
     if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query or parsed.fragment:
         raise ValueError(f"not the URL of a server: {chosen!r}; give for example {DEFAULT_URL}")
     named = environ.get("MEDIACRAWER_TOKEN", "").strip() or environ.get("AUTH_TOKEN", "").strip()
-    return Target(chosen, token or named or None)
+    token = token or named or None
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise ValueError("not a token: letters, digits and signs of ASCII only")
+    return Target(chosen, token)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import backend
-from backend.cli.running_server import RunningServer, find_server, tokens_for
+from backend.cli.running_server import RunningServer, find_server, token_to
 from backend.core.asking import ask
 from backend.core.port import PortTakenError, check_free
 from backend.core.processes import command_of, listening_pid
@@ -54,19 +54,14 @@ def server_rows(seen: Look) -> list[Row]:
 
 
 def _health(server: RunningServer, settings: Settings, language: str) -> Mapping[str, Any] | None:
-    seen = None
-    for token in tokens_for(server, settings):
-        headers = {"Accept-Language": language}
-        answer = ask(
-            reachable_host(server.host), server.port, "/health", token=token, headers=headers, timeout_s=_ASK_S
-        )
-        found = None if answer is None else answer.json()
-        if not (isinstance(found, dict) and isinstance(found.get("components"), dict)):
-            return seen
-        seen = found
-        if "version" in found:
-            break
-    return seen
+    answer = ask(
+        *(reachable_host(server.host), server.port, "/health"),
+        token=token_to(server, settings),
+        headers={"Accept-Language": language},
+        timeout_s=_ASK_S,
+    )
+    found = None if answer is None else answer.json()
+    return found if isinstance(found, dict) and isinstance(found.get("components"), dict) else None
 
 
 def _server(seen: Look) -> Row:

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from backend.cli.access import token_for
+from backend.cli.access import target_for, token_here
+from backend.cli.running_server import find_server, token_to
+from backend.client import Target
 from backend.core.processes import this_process
 from backend.core.server_file import ServerFile, ServerRecord, new_secret
 from backend.core.settings import Settings, load_settings
@@ -32,7 +35,7 @@ def test_persons_token_goes_before_auth_token_and_both_before_the_secret(tmp_pat
     both = {"MEDIACRAWER_TOKEN": "mcp_person", "AUTH_TOKEN": "token-of-all"}
 
     chosen = [
-        token_for(HERE, settings_of(tmp_path, **environ))
+        target_for(HERE, settings_of(tmp_path, **environ)).token
         for environ in (both, {"AUTH_TOKEN": "token-of-all"}, {"MEDIACRAWER_TOKEN": " "}, {})
     ]
 
@@ -44,7 +47,7 @@ def test_persons_token_may_stand_in_the_env_file(tmp_path: Path) -> None:
 
     settings = load_settings({"DATA_DIR": str(tmp_path)}, tmp_path / ".env")
 
-    assert token_for("https://media.example.com", settings) == "mcp_in_file"
+    assert target_for("https://media.example.com", settings).token == "mcp_in_file"
 
 
 @pytest.mark.parametrize("url", [HERE, f"{HERE}/", "http://localhost:8901"])
@@ -52,7 +55,7 @@ def test_persons_token_may_stand_in_the_env_file(tmp_path: Path) -> None:
 def test_secret_goes_to_the_server_of_the_file(tmp_path: Path, url: str, host: str) -> None:
     secret = known(tmp_path, host=host)
 
-    assert token_for(url, settings_of(tmp_path)) == secret
+    assert target_for(url, settings_of(tmp_path)) == Target(HERE, secret)
 
 
 @pytest.mark.parametrize(
@@ -65,12 +68,40 @@ def test_secret_goes_to_the_server_of_the_file(tmp_path: Path, url: str, host: s
 def test_secret_goes_to_no_other_server(tmp_path: Path, url: str) -> None:
     known(tmp_path)
 
-    assert token_for(url, settings_of(tmp_path)) is None
+    assert target_for(url, settings_of(tmp_path)) == Target(url)
 
 
 @pytest.mark.parametrize("changes", [{"pid": 2**31 - 1}, {"host": "192.168.1.5"}, {"secret": None}])
 def test_no_secret_is_sent_where_it_would_open_nothing(tmp_path: Path, changes: dict[str, Any]) -> None:
     known(tmp_path, **changes)
 
-    assert token_for(HERE, settings_of(tmp_path)) is None
-    assert token_for("http://192.168.1.5:8901", settings_of(tmp_path)) is None
+    settings = settings_of(tmp_path, PORT="0")
+
+    assert target_for(HERE, settings).token is None
+    assert target_for("http://192.168.1.5:8901", settings).token is None
+    found = find_server(settings)
+    assert found is None or token_to(found, settings) is None
+
+
+def test_server_here_is_asked_with_its_own_secret_whatever_token_is_named(tmp_path: Path) -> None:
+    secret = known(tmp_path)
+    settings = settings_of(tmp_path, MEDIACRAWER_TOKEN="mcp_elsewhere", AUTH_TOKEN="token-of-all")
+    found = find_server(settings)
+
+    assert found is not None
+    assert token_to(found, settings) == secret
+
+
+def test_persons_token_for_a_server_elsewhere_is_not_sent_to_whoever_has_our_port(tmp_path: Path) -> None:
+    elsewhere = {"MEDIACRAWER_URL": "https://media.example.com", "MEDIACRAWER_TOKEN": "mcp_elsewhere"}
+
+    assert token_here(settings_of(tmp_path, **elsewhere)) is None
+    assert token_here(settings_of(tmp_path, **elsewhere, AUTH_TOKEN="token-of-all")) == "token-of-all"
+    assert token_here(settings_of(tmp_path, MEDIACRAWER_TOKEN="mcp_here")) == "mcp_here"
+
+
+def test_token_that_no_header_can_hold_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        target_for(HERE, settings_of(tmp_path, MEDIACRAWER_TOKEN="令牌"))
+
+    assert "MEDIACRAWER_TOKEN" in capsys.readouterr().err
