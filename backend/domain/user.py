@@ -10,7 +10,7 @@ MAX_NAME_CHARS = 32
 MIN_PASSWORD_CHARS = 10
 MAX_PASSWORD_CHARS = 200
 # What records say of those who are no users, and of what the server does by itself.
-RESERVED_NAMES = frozenset({"local", "token", "server", "system", "sweeper", "nobody", "cli"})
+RESERVED_NAMES = frozenset({"local", "token", "server", "system", "sweeper", "nobody", "cli", "retention"})
 
 _NAME = re.compile(rf"\w[\w.@-]{{0,{MAX_NAME_CHARS - 1}}}")
 
