@@ -48,9 +48,9 @@ class RetentionStore:
         if not pairs:
             return Doomed()
         tasks, artifacts = self._db.collection("tasks"), self._db.collection("artifacts")
-        wanted = {"_id": 1, "books.stored": 1}
-        found = tasks.find(await self._ended(pairs, before), wanted).sort("ended_at", ASCENDING)
-        found = found.limit(COUNTED_AT_MOST + 1)
+        in_use = await self._db.slow(self._in_use, within_s=_WITHIN_S)
+        found = tasks.find(self._ended(pairs, before, in_use), {"_id": 1, "books.stored": 1})
+        found = found.sort("ended_at", ASCENDING).limit(COUNTED_AT_MOST + 1)
         rows = await self._db.slow(lambda: found.to_list(None), within_s=_WITHIN_S)
         is_capped, rows = len(rows) > COUNTED_AT_MOST, rows[:COUNTED_AT_MOST]
         stages: list[Document] = [
@@ -67,14 +67,14 @@ class RetentionStore:
         """Return the ids of those that ended first, but none that a task which has not ended reads from."""
         if not pairs:
             return []
-        wanted = await self._ended(pairs, before)
+        wanted = self._ended(pairs, before, await self._db.do(self._in_use()))
         found = self._db.collection("tasks").find(wanted, {"_id": 1}).sort("ended_at", ASCENDING).limit(limit)
         return [row["_id"] for row in await self._db.do(found.to_list(None))]
 
-    async def _ended(self, pairs: Sequence[Pair], before: datetime) -> Document:
+    def _ended(self, pairs: Sequence[Pair], before: datetime, in_use: Sequence[str]) -> Document:
         some = [{"status": status, "kind": kind, "ended_at": {"$lt": before}} for kind, status in pairs]
         # Left out here, not of what was found: else a hundred that stay would hold up all that ended later.
-        return {"$or": some, "purged_at": None, "_id": {"$nin": await self._in_use()}}
+        return {"$or": some, "purged_at": None, "_id": {"$nin": in_use}}
 
     async def _in_use(self) -> list[str]:
         """Return the ids of the tasks that others, which have not ended, read from; at most one for each of these."""
@@ -83,6 +83,5 @@ class RetentionStore:
             {"$match": {**active, "params.from_task": {"$gt": ""}}},
             {"$group": {"_id": "$params.from_task"}},
         ]
-        tasks = self._db.collection("tasks")
-        rows = await self._db.slow(lambda: tasks.aggregate(stages).to_list(None), within_s=_WITHIN_S)
+        rows = await self._db.collection("tasks").aggregate(stages).to_list(None)
         return [row["_id"] for row in rows]
