@@ -150,10 +150,8 @@ async def main(settings: Settings, *, local_secret: str | None = None) -> int:
         garbage.start(asyncio.get_running_loop().call_later)
         closing.callback(garbage.stop)
         app = make_app(running.services, settings, clock=clock, local_secret=secret)
-        server = make_server(app, settings)
-        server.add_sockets(sockets)
         running.services.system.when_told_to_leave(stop.set)
-        running.services.system.mark_ready()
+        server = _listen(app, settings, sockets, running)
         await _announce(settings, sockets, running)
         await stop.wait()
         leave_within(max(_LEAST_GRACE_S, settings.shutdown_grace_s) - _EXIT_S, kill_children=running.kill_stores)
@@ -163,6 +161,13 @@ async def main(settings: Settings, *, local_secret: str | None = None) -> int:
         # A body that would not end keeps its lease; its thread or child must not keep the process.
         os._exit(0)
     return 0
+
+
+def _listen(app: App, settings: Settings, sockets: list[socket.socket], running: Running) -> HTTPServer:
+    server = make_server(app, settings)
+    server.add_sockets(sockets)
+    running.services.system.mark_ready()
+    return server
 
 
 async def _unless_stopped(starting: Coroutine[None, None, Running], stop: asyncio.Event) -> Running | None:

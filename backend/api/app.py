@@ -23,7 +23,7 @@ from tornado.web import Application, RequestHandler
 
 from backend.api.accounts.handlers import ROUTES as ACCOUNTS
 from backend.api.artifacts.handlers import ROUTES as ARTIFACTS
-from backend.api.auth import make_callers, make_checks
+from backend.api.auth import CallerCheck, make_callers, make_checks
 from backend.api.base import Answering, BodyTooLargeHandler, Door, Services, UnknownPathHandler
 from backend.api.body import MAX_BODY_BYTES
 from backend.api.exports.handlers import ROUTES as EXPORTS
@@ -159,7 +159,6 @@ def make_app(
     """Return the application with all its routes; `local_secret` opens it to commands of this machine."""
     # Tornado would parse forms before any handler could refuse them.
     set_parse_body_config(ParseBodyConfig(multipart=ParseMultipartConfig(enabled=False)))
-    hosts, origins = make_checks(settings)
     callers = make_callers(settings, services.users, local_secret=local_secret, elapsed=clock.elapsed, now=clock.now)
     streams = Broadcast(services.events, Pulse(services).take, clock=clock)
     services.users.directory.listen(lambda: streams.part_from(callers.is_current))
@@ -172,14 +171,19 @@ def make_app(
         services=services,
         routes=ROUTES,
         streams=streams,
-        door=Door(
-            hosts=hosts,
-            origins=origins,
-            callers=callers,
-            proxies=Proxies(settings.trusted_proxies),
-            public=PublicUrl(settings.public_url),
-            language=settings.language,
-        ),
+        door=_door(settings, callers),
+    )
+
+
+def _door(settings: Settings, callers: CallerCheck) -> Door:
+    hosts, origins = make_checks(settings)
+    return Door(
+        hosts=hosts,
+        origins=origins,
+        callers=callers,
+        proxies=Proxies(settings.trusted_proxies),
+        public=PublicUrl(settings.public_url),
+        language=settings.language,
     )
 
 

@@ -29,6 +29,11 @@ _FAILED = 1
 _MB = 1_000_000
 
 BackupFile = Annotated[Path, typer.Argument(metavar="FILE", help="备份文件 / the file, such as backup-20261122.tar")]
+Replace = Annotated[bool, typer.Option("--replace", help="清空现有数据再恢复 / drop what is in the database first.")]
+Yes = Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="未完成的任务恢复后照常执行 / let unfinished tasks run; they are held if not.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +69,9 @@ def backup(
 def restore(
     file: BackupFile,
     *,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="清空现有数据再恢复 / drop what is in the database first.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask.")] = False,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="未完成的任务恢复后照常执行 / let unfinished tasks run; they are held if not."),
-    ] = False,
+    replace: Replace = False,
+    yes: Yes = False,
+    resume: Resume = False,
 ) -> None:
     """从备份恢复到空数据库，先停止服务器 / Restore a backup into an empty database; stop the server first."""
 
@@ -95,6 +95,9 @@ def restore(
 
 
 def _run(work: Callable[[_Parts], Awaitable[None]], *, is_exclusive: bool) -> None:
+    # It brings the driver; `--help` answers without.
+    from backend.core.embedded import EmbeddedStoreError  # noqa: PLC0415
+
     settings = read_settings()
     if settings.stores == "memory":
         refuse("STORES=memory: 没有可备份的数据 / nothing is kept that could be backed up or restored")
@@ -107,6 +110,8 @@ def _run(work: Callable[[_Parts], Awaitable[None]], *, is_exclusive: bool) -> No
     logger.disable("backend")
     try:
         asyncio.run(main())
+    except EmbeddedStoreError as error:
+        refuse(error.message.both())
     except MediaCrawerError as error:
         advice = "" if error.advice is None else f"; {error.advice.both()}"
         refuse(f"{error.message.both()}{advice}", code=_FAILED)
