@@ -48,7 +48,7 @@ def shown_cancel(said: str) -> tuple[float, int]:
 
 def asked_of(site: SmallSite) -> int:
     """How often the site was called, with all that was sent to it before this: it takes one after another."""
-    httpx.get(f"{site.url}/hostile")
+    httpx.get(f"{site.url}/hostile", timeout=60, trust_env=False)
     return site.called
 
 
