@@ -7,12 +7,20 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from backend.cli import app
+from backend.cli import app, connection, running_server
 from backend.core.server_file import ServerFile
+from backend.doctor import server_rows
 from tests.fixtures.server import NewServer, ServerProcess
 from tests.fixtures.small_site import SmallSite, small_site
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The server answers here; that a loaded machine lets it take its time is no reason to say that none runs.
+    for module in (connection, running_server, server_rows):
+        monkeypatch.setattr(module, "_ASK_S", 60.0)
 
 
 @pytest.fixture
