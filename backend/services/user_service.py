@@ -203,7 +203,7 @@ class UserService:
         by = by or user.name
         # First what shuts out, then what tells of it.
         await self.directory.refresh()
-        await self._audit.add(what, by=by, subject=user.user_id, detail=detail or user.name)
+        await self._audit.add(what, by=by, subject=user.user_id, subject_name=user.name, detail=detail or user.name)
         logger.info("👤 用户变更: {} {} by {}", what.removeprefix("user."), user.name, by)
         return user
 

@@ -19,12 +19,17 @@ _NEWEST = [("at", DESCENDING), ("_id", DESCENDING)]
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """`what` is such as task.purged; `subject` is the id it was done to, `detail` a few words and never a secret."""
+    """`what` is such as task.purged; `subject` is the id it was done to, `detail` a few words and never a secret.
+
+    `subject_name` is the name of the person it was done to, who may be gone by now; None of anything else, and in
+    the entries of older versions.
+    """
 
     at: datetime
     what: str
     by: str
     subject: str
+    subject_name: str | None
     detail: str
 
 
@@ -53,10 +58,11 @@ class AuditStore:
         await self._db.do(self._audit.create_index(_NEWEST))
         await self._db.do(self._audit.create_index([("by", ASCENDING), *_NEWEST]))
 
-    async def add(self, what: str, *, by: str, subject: str, detail: str = "") -> None:
+    async def add(self, what: str, *, by: str, subject: str, subject_name: str | None = None, detail: str = "") -> None:
         """Write an entry. Raises StoreUnavailableError."""
         document = {"_id": secrets.token_hex(_ID_BYTES), "at": self._clock.now(), "what": what, "by": by}
-        await self._db.do(self._audit.insert_one({**document, "subject": subject, "detail": detail}))
+        done_to = {"subject": subject, "subject_name": subject_name, "detail": detail}
+        await self._db.do(self._audit.insert_one(document | done_to))
 
     async def newest(self, *, limit: int, by: str | None = None, cursor: str | None = None) -> AuditPage:
         """Return the latest entries, of one person with `by`. Raises BadCursorError, StoreUnavailableError."""
@@ -74,4 +80,4 @@ class AuditStore:
 
 
 def _entry(row: Mapping[str, Any]) -> AuditEntry:
-    return AuditEntry(row["at"], row["what"], row["by"], row["subject"], row["detail"])
+    return AuditEntry(row["at"], row["what"], row["by"], row["subject"], row.get("subject_name"), row["detail"])

@@ -287,6 +287,28 @@ async def test_changes_are_written_down_with_who_made_them(api: ApiServer) -> No
     assert [(one["what"], one["by"]) for one in history] == [("created", "local"), ("role_set", "anna")]
 
 
+async def test_entries_name_a_person_who_is_gone(api: ApiServer) -> None:
+    team = await team_of(api)
+    one, headers = f"{USERS}/{team.ids['bo']}", team.as_("anna")
+    for change in ({"role": "admin"}, {"password": f"{PASSWORD}-2"}, {"is_disabled": True}, {"is_disabled": False}):
+        await api.client.patch(one, json=change, headers=headers)
+    await api.client.delete(one, headers=headers)
+
+    entries = (await api.client.get("/api/v1/audit", headers=headers)).json()["data"]["items"]
+
+    assert [(entry["what"], entry["subject_name"]) for entry in entries if entry["subject"] == team.ids["bo"]] == [
+        (f"user.{what}", "bo") for what in ("removed", "enabled", "disabled", "password_reset", "role_set", "created")
+    ]
+
+
+async def test_entry_about_no_person_names_none(api: ApiServer) -> None:
+    team = await team_of(api)
+
+    entries = (await api.client.get("/api/v1/audit", headers=team.as_("anna"))).json()["data"]["items"]
+
+    assert {entry["subject_name"] for entry in entries if entry["what"] == "token.created"} == {None}
+
+
 async def test_entries_are_read_page_by_page_and_of_one_person(api: ApiServer) -> None:
     team = await team_of(api)
     await api.users.set_role(team.ids["bo"], Role.ADMIN, by="anna")

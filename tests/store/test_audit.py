@@ -26,6 +26,23 @@ async def test_pages_hold_every_entry_once_even_of_one_moment(store: AuditStore)
     assert sorted(seen) == [f"t_{number}" for number in range(5)]
 
 
+async def test_subject_keeps_the_name_it_had(store: AuditStore) -> None:
+    await store.add("user.role_set", by="anna", subject="u_2", subject_name="bo", detail="admin")
+
+    page = await store.newest(limit=1)
+
+    assert [(one.subject, one.subject_name, one.detail) for one in page.entries] == [("u_2", "bo", "admin")]
+
+
+async def test_entry_of_an_older_version_has_no_name_of_its_subject(store: AuditStore, database: Database) -> None:
+    await store.add("user.role_set", by="anna", subject="u_2", detail="admin")
+    await database.do(database.collection("audit").update_many({}, {"$unset": {"subject_name": ""}}))
+
+    page = await store.newest(limit=1)
+
+    assert [(one.subject, one.subject_name) for one in page.entries] == [("u_2", None)]
+
+
 @pytest.mark.parametrize("query", [{}, {"by": "bo"}])
 async def test_entries_are_found_in_order_by_an_index(
     store: AuditStore, database: Database, query: dict[str, str]

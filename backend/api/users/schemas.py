@@ -110,12 +110,16 @@ class MeOut(TypedDict):
 
 
 class AuditEntryOut(TypedDict):
-    """Who did what; `subject` is the id it was done to."""
+    """Who did what; `subject` is the id it was done to.
+
+    `subject_name` is the name of the person it was done to, null of anything else and in entries of older versions.
+    """
 
     at: str
     what: str
     by: str
     subject: str
+    subject_name: str | None
     detail: str
 
 
@@ -167,6 +171,7 @@ def audit_out(entry: AuditEntry) -> AuditEntryOut:
         "what": entry.what,
         "by": entry.by,
         "subject": entry.subject,
+        "subject_name": entry.subject_name,
         "detail": entry.detail,
     }
 

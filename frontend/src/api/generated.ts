@@ -847,6 +847,8 @@ export interface components {
         /**
          * AuditEntryOut
          * @description Who did what; `subject` is the id it was done to.
+         *
+         *     `subject_name` is the name of the person it was done to, null of anything else and in entries of older versions.
          */
         AuditEntryOut: {
             /** At */
@@ -857,6 +859,8 @@ export interface components {
             by: string;
             /** Subject */
             subject: string;
+            /** Subject Name */
+            subject_name: string | null;
             /** Detail */
             detail: string;
         };

@@ -8,6 +8,9 @@ import type { Paged } from '@/tasks/paged'
 
 const PAGE_SIZE = 50
 export const AUDIT_KEY = ['audit']
+/** What stands in the detail of these is the role, and what became of the tokens. */
+const DETAIL_IS_ANOTHER = ['user.role_set', 'user.password_reset']
+const DETAIL_IS_THE_NAME = ['user.created', 'user.removed']
 
 /** The latest entries first; of one person with `by`. */
 export function useAudit(by: MaybeRefOrGetter<string>): Paged<AuditEntry> {
@@ -29,9 +32,14 @@ export function useAudit(by: MaybeRefOrGetter<string>): Paged<AuditEntry> {
   }
 }
 
-/** The name of the person that an entry is about; of one who was removed, what was written down of them. */
-export function subjectOf(entry: AuditEntry, users: readonly User[]): string {
-  const name = users.find((user) => user.user_id === entry.subject)?.name
-  const isNamed = entry.what !== 'user.role_set' && entry.what !== 'user.password_reset'
-  return name ?? (isNamed && entry.detail ? entry.detail : entry.subject)
+/**
+ * The name of the person that an entry is about, who may be gone. Older versions wrote none down: then the name they
+ * have now, else what the entry tells, else what `entries` tell of their coming and going, else their id.
+ */
+export function subjectOf(entry: AuditEntry, users: readonly User[], entries: readonly AuditEntry[]): string {
+  const name = entry.subject_name ?? users.find((user) => user.user_id === entry.subject)?.name
+  if (name) return name
+  if (!DETAIL_IS_ANOTHER.includes(entry.what)) return entry.detail || entry.subject
+  const named = entries.find((one) => one.subject === entry.subject && DETAIL_IS_THE_NAME.includes(one.what))
+  return named?.detail || entry.subject
 }

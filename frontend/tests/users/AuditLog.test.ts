@@ -9,7 +9,7 @@ import { envelope, serve } from '../server'
 import { show } from '../show'
 
 function entry(what: string, change: Partial<AuditEntry> = {}): AuditEntry {
-  return { at: '2026-11-22T08:00:00.000Z', what, by: '安娜', subject: 'u_2', detail: 'bo', ...change }
+  return { at: '2026-11-22T08:00:00.000Z', what, by: '安娜', subject: 'u_2', subject_name: null, detail: 'bo', ...change }
 }
 
 const BO = { user_id: 'u_2', name: 'bo', role: 'member', is_disabled: false } as User
@@ -51,6 +51,38 @@ describe('the audit log', () => {
       '导出了 露营_小红书_20261122_200条.xlsx',
     ])
     expect(page.container.querySelector('[data-what="task.purged"] strong')!.textContent).toBe('保留期')
+  })
+
+  it('names a person who is gone, by the name written down with the entry', async () => {
+    const { page } = await log(() => ({
+      items: [
+        entry('user.password_reset', { subject: 'u_9', subject_name: 'cy', detail: '2 tokens removed' }),
+        entry('user.role_set', { subject: 'u_9', subject_name: 'cy', detail: 'admin' }),
+      ],
+    }))
+
+    await page.findByText('重置了 cy 的密码')
+    expect(rows(page.container)).toEqual(['重置了 cy 的密码', '把 cy 设为管理员'])
+  })
+
+  it.each(['user.removed', 'user.created'])('names a person of older entries by their %s', async (what) => {
+    const { page } = await log(() => ({
+      items: [
+        entry('user.role_set', { subject: 'u_9', detail: 'admin' }),
+        entry(what, { subject: 'u_8', detail: 'dan' }),
+        entry(what, { subject: 'u_9', detail: 'cy' }),
+        entry('user.password_reset', { subject: 'u_9', detail: '2 tokens removed' }),
+      ],
+    }))
+
+    await page.findByText('把 cy 设为管理员')
+    expect(rows(page.container).at(-1)).toBe('重置了 cy 的密码')
+  })
+
+  it('shows the id of a person whose name is nowhere', async () => {
+    const { page } = await log(() => ({ items: [entry('user.role_set', { subject: 'u_9', detail: 'admin' })] }))
+
+    await page.findByText('把 u_9 设为管理员')
   })
 
   it('speaks English', async () => {
