@@ -197,6 +197,21 @@ def test_nothing_in_backend_shadows_the_standard_library() -> None:
     assert names & sys.stdlib_module_names == set()
 
 
+def test_store_operation_is_awaited_where_it_is_begun() -> None:
+    """The driver begins it when it is called: given to a task that is cancelled first, nobody would know of it."""
+    left = []
+    for path in sorted((ROOT / "backend").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        awaited = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Await)}
+        left += [
+            f"{path.relative_to(ROOT)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("_db.do") and id(node) not in awaited
+        ]
+
+    assert left == []
+
+
 def test_containers_get_time_to_stop() -> None:
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     app = compose[compose.index("  app:") : compose.index("  mongo:")]

@@ -307,10 +307,13 @@ class FrontierStore:
         ours = {"task_id": lease.task_id, "state": "in_flight", "fence": {"$lte": lease.fence}}
         waiting = {"task_id": lease.task_id, "state": "queued", "taken": True}
         change = {"$set": {**ending, "not_before": None}}
+
+        async def end(rows: Document) -> Any:
+            # Begun in here: a cancel that comes before this runs must find nothing on its way.
+            return await self._db.do(self._rows.update_many(rows, change))
+
         # A cancel waits for them, and no row is both.
-        done, rest = await both(
-            self._db.do(self._rows.update_many(ours, change)), self._db.do(self._rows.update_many(waiting, change))
-        )
+        done, rest = await both(end(ours), end(waiting))
         return int(done.modified_count + rest.modified_count)
 
     @property

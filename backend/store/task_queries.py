@@ -193,7 +193,9 @@ class TaskQueries:
 
     async def _read(self, query: TaskQuery, operation: Any) -> Any:
         # A substring looks at every title: at most four such reads at once, the quick ones pass by.
-        return await (self._db.slow(operation) if query.text else self._db.do(operation()))
+        if query.text:
+            return await self._db.slow(operation)
+        return await self._db.do(operation())
 
 
 def _filter(query: TaskQuery) -> Document:
