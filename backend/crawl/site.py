@@ -120,6 +120,8 @@ class SiteCrawl:
             await rows.release(lease)
         is_over = reason is not StopReason.SHUTDOWN
         stored, books = await both(items.count(lease.task_id), rows.books(lease.task_id, is_over=is_over))
+        # Told at most every so often while it ran: the end says what the books say.
+        context.progress(done=stored)
         return replace(books, stored=stored, fetched_unique=stored)
 
     async def _open(self) -> None:

@@ -95,7 +95,10 @@ class UnitCrawl:
             await rows.abort(lease)
         else:
             await rows.release(lease)
-        return await self._books(rows, items, is_over=reason is not StopReason.SHUTDOWN)
+        books = await self._books(rows, items, is_over=reason is not StopReason.SHUTDOWN)
+        # Told at most every so often while it ran: the end says what the books say.
+        context.progress(done=books.stored)
+        return books
 
     async def _open(self) -> None:
         lease = self._context.lease

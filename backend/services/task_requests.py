@@ -25,7 +25,10 @@ from backend.services.field_problems import problems_of
 MAX_TITLE_CHARS = 200
 
 _REFUSALS = {
-    "PRIVATE_ADDRESS": Text("不能访问内网地址", "Private addresses are not allowed"),
+    "PRIVATE_ADDRESS": Text(
+        "不能访问内网地址；管理员可以用 ALLOW_PRIVATE_NETWORKS 开放",
+        "Private addresses are not allowed; an operator can open them with ALLOW_PRIVATE_NETWORKS",
+    ),
     "SCHEME_REFUSED": Text("只支持 http 与 https", "Only http and https are allowed"),
 }
 

@@ -213,6 +213,7 @@ async def test_cancel_swept_over_every_check_keeps_exact_books(crawl: Crawl) -> 
         context.on_check = stop_at_nth
         carried = await crawl.carry_out(context)
         books = assert_exact(crawl, carried.books)
+        assert context.shown.done == books.stored
         ended = count < nth
         if not ended:
             assert books.requested == books.ok + books.aborted + books.skipped

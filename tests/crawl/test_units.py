@@ -288,6 +288,7 @@ async def test_stop_in_the_middle_of_a_unit_counts_it_as_aborted(rig: Rig, reaso
     assert carried.books is not None
     books = carried.books
     assert (books.requested, books.ok, books.aborted, books.stored, books.adds_up) == (2, 1, 1, 10, True)
+    assert context.shown.done == books.stored
 
 
 async def test_shutdown_gives_the_unit_back(rig: Rig) -> None:
